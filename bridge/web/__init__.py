@@ -12,6 +12,7 @@ from bridge.web.admin import (
     balance,
     bulk,
     changes,
+    comparison,
     connect,
     connection,
     deliveries,
@@ -55,7 +56,7 @@ from bridge.web.api import (
     user_export as api_user_export,
 )
 from bridge.web.inbound import webhooks
-from bridge.web.portal import buy, plan, purchases, transactions
+from bridge.web.portal import buy, own_data, plan, purchases, transactions
 from bridge.web.portal import overview as portal
 from bridge.web.portal import sites as portal_sites
 from bridge.web.portal import usage as portal_usage
@@ -88,6 +89,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     buy.bp,
     plan.bp,
     portal_sites.bp,
+    own_data.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -104,6 +106,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     grant_preview.bp,
+    comparison.bp,
     limits_page.bp,
     prices_page.bp,
     changes.bp,

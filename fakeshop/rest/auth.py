@@ -103,7 +103,8 @@ class Authenticator:
         others = [(name, value) for name, value in request.query if not name.startswith("oauth_")]
         signed = others + [(name, value) for name, value in parameters.items() if name != "oauth_signature"]
         pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in signed)
-        address = self.url() + urlsplit(request.path).path
+        # The home page's address is signed without the slash at its end.
+        address = (self.url() + urlsplit(request.path).path).removesuffix("/")
         text = "&".join(f"{name}={value}" for name, value in pairs)
         base = "&".join(quote(part, safe="~") for part in (request.method, address, text))
         digest = hmac.new(f"{key.consumer_secret}&".encode(), base.encode(), method).digest()

@@ -7,7 +7,9 @@ import logging
 
 import pytest
 
+from bridge.domain.shop.health import SetAside
 from bridge.domain.shop.subscriptions import TOPICS
+from bridge.storage.shop import sync_state
 from fakeshop.rest.faults import Kind
 from tests import factories
 from tests.support import ledger_sql
@@ -297,3 +299,59 @@ def test_products_that_leave_while_they_are_read_hide_no_other(connected_shop, f
         connected_shop.database, "select product_id from packages where shop_tokens > 0 and variation_id = 0"
     )
     assert {row["product_id"] for row in listed} >= {id_ for id_ in connected_shop.shop.products if id_ >= 20}
+
+
+@one_engine
+def test_order_read_by_hand_closes_one_set_aside_without_its_number(connected_shop, flask):
+    connected_shop.connect()
+    first, broken, last = connected_shop.sell_many(3)
+    connected_shop.poll()
+    entry = SetAside("order", 0, "HTTP 500", connected_shop.now, first, last)
+    with connected_shop.database.transaction() as connection:
+        sync_state.change(connection, connected_shop.store.id, set_aside=(entry,))
+
+    assert flask("reconcile", "shop", "--order", str(last)).exit_code == 0
+    assert connected_shop.known().set_aside == (entry,), "it lies between the others"
+    connected_shop.served.rest.sickness.broken = {broken}
+    assert flask("reconcile", "shop", "--order", str(broken)).exit_code == 1
+    connected_shop.served.rest.sickness.broken = set()
+    assert flask("reconcile", "shop", "--order", str(broken)).exit_code == 0
+
+    assert connected_shop.known().set_aside == ()
+
+
+@one_engine
+def test_order_read_by_hand_finds_the_account_of_a_guest(connected_shop, flask):
+    connected_shop.connect()
+    number = connected_shop.sell(0, email="cleo@example.test")
+    user = connected_shop.shop.create_user("cleo@example.test")
+
+    looked = flask("reconcile", "shop", "--order", str(number), "--dry-run")
+    done = flask("reconcile", "shop", "--order", str(number))
+
+    assert (looked.exit_code, done.exit_code) == (0, 0), done.output
+    assert f"order {number}: expected 100,000, had 0, posted +100,000" in done.output
+    assert connected_shop.balances() == {user.id: 100_000}
+
+
+@one_engine
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("stores", "check", "shop"),
+        ("webhooks", "install", "shop", "--force"),
+        ("packages", "import", "shop"),
+        ("reconcile", "shop", "--order", "20"),
+    ],
+    ids=" ".join,
+)
+def test_way_to_reach_a_shop_is_stored_by_every_command(connected_shop, flask, command):
+    connected_shop.connect()
+    assert connected_shop.sell() == 20
+    sickness = connected_shop.served.rest.sickness
+    sickness.root, sickness.home_link, sickness.redirects = "/?rest_route=/", "", False
+
+    done = flask(*command)
+
+    assert "REST" not in done.stderr
+    assert connected_shop.known().access.root == "/?rest_route=/", done.output

@@ -166,8 +166,9 @@ def test_route_in_the_query_is_signed(server):
     [
         ("http://127.0.0.1:80/a?b=1", "http://127.0.0.1/a?b=1"),
         ("http://127.0.0.1:8080/a?b=1", "http://127.0.0.1:8080/a?b=1"),
-        ("http://LOCALHOST", "http://localhost/"),
-        ("http://[::1]:8080/a%20b/", "http://[::1]:8080/a%20b/"),
+        ("http://LOCALHOST", "http://localhost"),
+        ("http://127.0.0.1:8980/?rest_route=/wc/v3/orders", "http://127.0.0.1:8980?rest_route=/wc/v3/orders"),
+        ("http://[::1]:8080/a%20b/", "http://[::1]:8080/a%20b"),
     ],
 )
 def test_address_is_signed_as_the_shop_reads_it(sent, read):

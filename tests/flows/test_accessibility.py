@@ -1,4 +1,4 @@
-"""axe-core on every page of the console and the API reference, in light and dark, filled and empty."""
+"""axe-core on every page of the console, the portal and the API reference, in light and dark, filled and empty."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
+from tests.support import portal
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -19,6 +20,7 @@ RUN = """(rules) => axe.run(document, rules).then(found => found.violations.map(
 FEWER_REQUESTS = """() => document.querySelectorAll(
   ".api-section:nth-of-type(n+3):not(#error-codes), .api-call:nth-of-type(n+4)").forEach(each => each.remove())"""
 """Leaves three requests of the API reference: all are set from one template, and axe needs 14 s for 15,000 elements."""
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 ALL_RULES = {"resultTypes": ["violations"]}
 ONLY_CONTRAST = {"runOnly": ["color-contrast"], **ALL_RULES}
 """The rules whose result depends on the theme."""
@@ -78,3 +80,29 @@ def test_no_page_has_a_violation(address: str, browser: Browser, console: list[s
     context.close()
 
     assert found == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_no_page_of_the_portal_has_a_violation(app, shop, address: str, browser: Browser) -> None:
+    put_package(shop, 10, 600)
+    deliver(shop, order(1, customer=2, lines=[line(quantity=2)]))
+    spend(shop, 2, 700)
+    paths = [
+        portal.path_of(rule) for rule in portal.rules(app) if "GET" in rule.methods and "download" not in rule.endpoint
+    ]
+    body = {"url": "https://blog.example", "name": "Blog", "monthly_cap": 5}
+    shop.client.post("/v1/users/2/sites", json=body, headers=shop.headers)
+    found = []
+    for lang, width in (("en", 1280), ("ar", 280)):
+        context = browser.new_context(viewport={"width": width, "height": 800})
+        page = context.new_page()
+        wanted = {"user": {"id": 2}, "for": "portal", "lang": lang}
+        page.goto(address + portal.link(shop, **wanted).removeprefix(address))
+        assert page.url == f"{address}/account"
+        for path in paths:
+            found += _violations(page, f"{address}{path}")
+            found += [f"{path} is too wide at {width}"] if page.evaluate(TOO_WIDE) else []
+        context.close()
+
+    assert found == []
+    assert len(paths) > 6

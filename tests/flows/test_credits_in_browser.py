@@ -49,7 +49,7 @@ def test_users_are_found_and_the_shortcode_is_written(app, shop, address, browse
 
     page.get_by_role("link", name="Shortcode settings").click()
     page.get_by_label("View").select_option("summary")
-    page.get_by_role("button", name="Write the shortcode").click()
+    page.get_by_role("button", name="Show the shortcode").click()
     page.get_by_role("button", name="Save as the default").click()
     page.get_by_text("This is the default of the store.").wait_for()
     assert page.get_by_label("Shortcode", exact=True).input_value() == '[token_usage view="summary"]'

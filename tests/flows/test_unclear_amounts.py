@@ -9,7 +9,7 @@ import pytest
 from schedulers import jobs
 from schedulers.context import JobContext
 from tests import factories
-from tests.factories import balance_of, deliver, line, order
+from tests.factories import balance_of, deliver, line, order, put_package
 from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
 
@@ -178,6 +178,20 @@ def test_unknown_product_is_a_review_item_and_is_listed_with_its_name(store, app
 
 
 @one_engine
+def test_product_set_before_any_order_gets_the_name_in_the_first_one(store):
+    put_package(store, 77, 500)
+    put_package(store, 78, 600)
+    deliver(store, order(1, lines=[line(1, product=77, name="Small &amp; fine") | {"sku": "S-77"}]))
+    deliver(store, order(2, at=1, lines=[line(1, product=77, name="Renamed"), line(2, product=78, variation=5)]))
+
+    listed = store.client.get("/v1/packages", headers=store.headers).json["items"]
+    assert {one["product"]: (one["name"], one["sku"]) for one in listed} == {
+        77: ("Small & fine", "S-77"),
+        78: ("Tokens", ""),
+    }
+    assert balance_of(store, 2) == 500 + 500 + 600
+
+
 @pytest.mark.parametrize("arrival", list(itertools.permutations("pto")), ids="".join)
 def test_product_with_the_sku_of_one_package_counts_as_it_in_any_order(store, arrival):
     """A translation is a product of its own with the SKU of the package."""

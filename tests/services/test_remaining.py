@@ -5,8 +5,10 @@ import pytest
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.services.accounts import profiles
 from bridge.services.orders import remaining
+from bridge.storage.accounts import ledger
 from bridge.web.context import utcnow
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
+from tests.support.steps import plans_noted
 
 
 def credit(tokens, number=None):
@@ -52,6 +54,16 @@ def test_parts_are_read_from_the_ledger_without_its_spends(shop, database):
         account = profiles.get_account(connection, shop.id, 2)
         assert account.balance == 195
         assert remaining.tokens_left(connection, account) == {2: 170}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_ledger_is_read_by_an_index_without_spends(shop, database):
+    spend(shop, 2, 1)
+    with plans_noted(database) as plans, database.reading() as connection:
+        ledger.list_credits(connection, [1, 2], before=5, limit=10)
+
+    (plan,) = (plan for statement, plan in plans.items() if "not in ('spend'" in statement)
+    assert "ix_entries_credits" in plan
 
 
 def test_purchases_of_merged_accounts_are_those_of_one(shop, database):

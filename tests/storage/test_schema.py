@@ -84,6 +84,9 @@ _ORDER_COLUMNS_SINCE = {
     "decisions",
     "reviews",
     "unpaid_since",
+    "sync",
+    "compared_at",
+    "differences",
     "is_erased",
 }
 

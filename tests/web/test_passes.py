@@ -7,6 +7,7 @@ import pytest
 import time_machine
 
 from bridge.domain.admin.admins import Role
+from bridge.services.ops import retention
 from bridge.web.context import utcnow
 from tests.factories import add_shop, give, put_user
 from tests.support.ledger_sql import rows
@@ -69,6 +70,25 @@ def test_pass_lasts_a_minute_and_the_difference_of_two_clocks(app, shop):
         with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
             found = app.test_client().get(answer.json["url"].removeprefix("http://127.0.0.1:8000"))
         assert found.status_code == status, seconds
+
+
+def test_old_passes_and_sessions_are_deleted(app, shop, database):
+    app.test_client().get(link(shop, **PORTAL))
+    removed = []
+
+    for hours in (23, 25):
+        with database.transaction() as connection:
+            removed.append(retention.steps(now=utcnow() + timedelta(hours=hours))["passes"](connection))
+
+    assert removed == [0, 2]
+    assert rows(database, "select * from passes") == rows(database, "select * from portal_sessions") == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_unknown_passes_take_no_write_lock(app, shop, database):
+    with database.transaction():
+        for page in ("/account", "/admin/pass", "/widget"):
+            assert app.test_client().get(f"{page}?pass=unknown").status_code == 403
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

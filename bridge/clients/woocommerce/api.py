@@ -58,6 +58,7 @@ class ShopClient:
         self._session = session
         self._lists = ShopLists(session)
         self._left_out = ""
+        self._used = session.access
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +77,12 @@ class ShopClient:
 
     def use(self, access: ShopAccess) -> None:
         """Start with the way that worked before."""
-        self._session.access = access
+        self._session.access = self._used = access
+
+    @property
+    def has_new_access(self) -> bool:
+        """Return whether the way to reach the API changed since `use`."""
+        return self._session.access != self._used
 
     def leave_out(self, numbers: Sequence[int]) -> None:
         """Leave out the orders with these numbers in lists, because the shop fails over them."""

@@ -184,7 +184,7 @@ class ShopSession:
         outcome = self._read(path, params)
         if not isinstance(outcome, Failure):
             where = "query string" if self.access.has_keys_in_query else "Authorization header"
-            log.warning("the shop %s accepts its keys in the %s; this is stored", self._host, where)
+            log.warning("the shop %s accepts its keys in the %s", self._host, where)
             return outcome
         self.access = replace(before, query_refused_at=now)
         if not failure.has_code:
@@ -207,7 +207,7 @@ class ShopSession:
             outcome = self._request("GET", "orders", params=_PROBE)
             is_api = isinstance(outcome, Answer) and isinstance(outcome.document, list)
             if is_api or (isinstance(outcome, Failure) and outcome.has_code):
-                log.warning("the REST API of the shop %s was found at %s; this is stored", self._host, root)
+                log.warning("the REST API of the shop %s was found at %s", self._host, root)
                 return None
         self.access = before
         return failure

@@ -105,7 +105,13 @@ def without_keys(request: PreparedRequest) -> PreparedRequest:
 
 
 def _sign_with_plain_secret(base: str, signer: oauth1.Client) -> str:
-    """Return the signature with the secret as it is; RFC 5849 encodes it, WooCommerce does not."""
+    """Return the signature as WooCommerce computes it, which differs twice from RFC 5849.
+
+    It does not encode the secret, and it signs the address of the home page, to which
+    requests with the route in the query go, without the slash at its end.
+    """
+    method, address, parameters = base.split("&")
+    base = "&".join((method, address.removesuffix("%2F"), parameters))
     digest = hmac.digest(f"{signer.client_secret}&".encode(), base.encode(), "sha256")
     return base64.b64encode(digest).decode()
 

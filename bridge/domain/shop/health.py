@@ -35,6 +35,10 @@ class SetAside:
         """Return the identity of the document."""
         return (self.kind, self.number) if self.number else (self.kind, 0, self.above, self.below)
 
+    def may_be(self, number: int) -> bool:
+        """Return whether the document of an unknown number may be the one with this number."""
+        return not self.number and self.above < number and (not self.below or number < self.below)
+
     @property
     def name(self) -> str:
         """Return a description of the document."""

@@ -15,8 +15,8 @@ def cover(connection: Connection, store: Store, every: Sequence[OrderState]) -> 
     """Return locked orders without the contacts of erased persons.
 
     A user with an order placed after the erasure that grants is a customer again:
-    from then on their profile may be stored. Call it only for a store that has erased
-    users.
+    from then on their profile may be stored. Needed only in a store that has erased
+    a person.
     """
     users = {user for known in every for user in (known.customer_id, known.keeper_id) if user}
     erased_at = erasures.erased_users(connection, store.id, users)

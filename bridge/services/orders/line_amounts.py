@@ -33,11 +33,13 @@ def fix_amounts(
     waits. An unreadable amount on the line also removes an amount that has granted
     nothing yet; tokens already granted stay, with a review item. A line of a
     product that is not a package gets 0, and no other amount automatically, see
-    `_when_late`. Products that orders wait for are added to the store's list.
+    `_when_late`. Products that orders wait for are added to the store's list, and
+    products without a name get the one in the order.
     """
     fixed, catalog = _with_amounts(connection, store, every)
     if catalog is not None:
         _add_missing(connection, store, fixed, catalog, now=now)
+        _add_names(connection, store, fixed, catalog, now=now)
     return fixed
 
 
@@ -174,3 +176,18 @@ def _add_missing(
             missing.setdefault(key, Package(*key, name=line.line.name, sku=line.line.sku))
     if missing:
         packages.add_missing(connection, store.id, [missing[key] for key in sorted(missing)], now=now)
+
+
+def _add_names(
+    connection: Connection, store: Store, every: Sequence[OrderState], catalog: _Catalog, *, now: datetime
+) -> None:
+    """Name the listed products that have no name, because an admin set their amount before any order."""
+    named: dict[tuple[int, int], Package] = {}
+    for line in (line.line for known in every for line in known.lines):
+        for key in {(line.product_id, line.variation_id), (line.product_id, 0)}:
+            entry = catalog.entries.get(key)
+            if entry is not None and not entry.name and line.name:
+                is_own = key == (line.product_id, line.variation_id)
+                named.setdefault(key, Package(*key, name=line.name, sku=line.sku if is_own else ""))
+    if named:
+        packages.add_names(connection, store.id, [named[key] for key in sorted(named)], now=now)

@@ -29,13 +29,23 @@ from bridge.storage.stores import stores
 class Settled:
     """The result of processing an order: the entries posted now, and whether it waits for its buyer.
 
-    `shown_number` is the order number shown to people.
+    `state` is the order afterwards,
+    and `has_questions` whether it has review items. `covered` are the lines that
+    another order grants, `too_large` those above the maximum.
     """
 
     entries: tuple[Entry, ...]
     is_parked: bool
     owed: int
-    shown_number: str
+    state: OrderState
+    has_questions: bool = False
+    covered: frozenset[int] = frozenset()
+    too_large: frozenset[int] = frozenset()
+
+    @property
+    def shown_number(self) -> str:
+        """The order number shown to people."""
+        return self.state.shown_number
 
     @property
     def outcome(self) -> str:
@@ -52,8 +62,7 @@ def settle(
     """Post what locked orders owe, and store their state; return the results in their order."""
     asked = [known.number for known in every]
     every = [*every, *relations.lock_family(connection, store, every, now=now)]
-    if store.has_erased:
-        every = erased.cover(connection, store, every)
+    every = erased.cover(connection, store, every) if store.has_erased else every
     every = line_amounts.fix_amounts(connection, store, decided(store, every), now=now)
     covered = covered_lines(every)
     dues = {known.number: due_of(known, covered.get(known.number, {})) for known in every}
@@ -68,12 +77,10 @@ def settle(
     posted = {known.number: (known, entries) for known, entries in posting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
     for bill in bills:
-        if dues[bill.known.number].terms:
-            _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
+        _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
     same_payment = relations.list_same_payment(connection, store, after)
     remembered = []
-    shown = {known.number: known.shown_number for known in after}
     for known in after:
         circumstances = Circumstances(
             is_parked=known.number in waiting,
@@ -87,12 +94,15 @@ def settle(
         )
         remembered.append(_remembered(known, circumstances))
     orders.remember(connection, remembered, now=now)
+    stored = {known.number: (known, bool(items)) for known, _, items in remembered}
     return [
         Settled(
             tuple(posted[number][1]) if number in posted else (),
-            is_parked=number in waiting,
-            owed=sum(dues[number].tokens.values()),
-            shown_number=shown[number],
+            number in waiting,
+            sum(dues[number].tokens.values()),
+            *stored[number],
+            covered=frozenset(covered.get(number, {})),
+            too_large=frozenset(dues[number].too_large),
         )
         for number in asked
     ]
@@ -161,6 +171,8 @@ def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
 
 
 def _put_terms(connection: Connection, store: Store, known: OrderState, terms: list[Term], *, buyer: int) -> None:
+    if not terms:
+        return
     is_first = not plans.has_any(connection, store.id)
     named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
     names = {package.variation_id or package.product_id: package.plan for package in named.values()}

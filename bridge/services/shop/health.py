@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bridge.clients.woocommerce import documents as payloads
@@ -103,11 +104,19 @@ def set_aside(
         _change(sync, lambda known: joined(known, new))
 
 
-def withdraw(sync: SyncContext, numbers: Collection[int]) -> None:
-    """Remove orders that could be read after all."""
+def withdraw(sync: SyncContext, number: int, *, now: datetime) -> None:
+    """Remove an order that could be read after all, also where it was set aside without its number.
+
+    The orders around one of an unknown number are read again: it is removed if the
+    shop returns all of them.
+    """
     with sync.transaction() as connection:
         known = sync_state.find(connection, sync.store.id).set_aside
-    done = [one for one in known if one.kind == "order" and one.number in numbers]
+    done = [one for one in known if one.kind == "order" and one.number == number]
+    for one in known:
+        if one.kind == "order" and one.may_be(number):
+            with contextlib.suppress(ShopUnreachable):
+                done += [one] if _retry_window(sync, one, Report(), now=now) else []
     if done:
         _change(sync, lambda known: without(known, done))
 

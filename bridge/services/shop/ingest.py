@@ -18,7 +18,7 @@ from bridge.domain.orders.merge import Effect, Order, effect_of
 from bridge.domain.shop.errors import ShopBroken
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
-from bridge.services.orders import apply, packages
+from bridge.services.orders import apply, comparisons, packages
 from bridge.services.orders.settling import Settled
 from bridge.services.shop import rest
 from bridge.services.shop.paging import Document
@@ -109,8 +109,15 @@ def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) 
 
 def apply_removal(sync: SyncContext, number: int, report: Report, *, now: datetime) -> None:
     """Reverse an order that no longer exists; its failure is recorded."""
-    act = partial(apply.remove_order, store=sync.store, number=number, now=now)
+    act = partial(remove, store=sync.store, number=number, now=now)
     _settle(sync, number, str(number), act, report)
+
+
+def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
+    """Reverse an order that the shop no longer has, and store that it was compared."""
+    settled = apply.remove_order(connection, store, number, now=now)
+    comparisons.note_gone(connection, store, number, settled, now=now)
+    return settled
 
 
 def _look_into(
@@ -175,7 +182,10 @@ def _act(connection: Connection, store: Store, wanted: Sequence[Wanted], *, now:
         packages.merge_product(connection, store.id, product, now=now)
     # Until the owner has decided, orders from before the connection are not granted.
     held = replace(store, grants_from=store.grants_from or store.asks_from)
-    return apply.apply_orders(connection, held, [one.order for one in wanted], received_at=now, now=now)
+    read = [one.order for one in wanted]
+    settled = apply.apply_orders(connection, held, read, received_at=now, now=now)
+    comparisons.note(connection, held, zip(read, settled, strict=True), now=now)
+    return settled
 
 
 def _is_asked_about(store: Store, order: Order) -> bool:

@@ -183,6 +183,7 @@ def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: 
             with transaction() as connection:
                 questions = rest.questions_of(connection, store, order, received_at=now)
         found = rest.ask(shop, questions) if questions.are_open else rest.Answers()
+        rest.keep_access(transaction, store, shop)
     return Enriched(rest.with_answers(order, found), tuple(map(documents.read_product, found.products)))
 
 

@@ -11,7 +11,7 @@ from bridge.clients.woocommerce.documents import Product
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
 from bridge.services.orders import packages as catalog
-from bridge.services.shop import health
+from bridge.services.shop import health, rest
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import PAGE, Document, Progress, list_steadily
 from bridge.services.transactions import in_transaction
@@ -70,6 +70,7 @@ def go_on(sync: SyncContext, *, now: datetime, progress: Progress | None = None)
             imported.left = max(0, page.total - number * PAGE)
             return imported
     _note(sync, page=None, total=None)
+    rest.keep_access(sync.transaction, sync.store, sync.shop)
     return imported
 
 

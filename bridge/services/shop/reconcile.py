@@ -15,7 +15,7 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
 from bridge.services.orders.settling import Settled
-from bridge.services.shop import customers, health, ingest, paging
+from bridge.services.shop import customers, health, ingest, paging, rest
 from bridge.services.shop.ingest import SyncContext, always
 from bridge.services.shop.paging import PAGE, Document, Progress
 from bridge.services.shop.rest import Shops
@@ -190,12 +190,20 @@ def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
     document = sync.shop.get_order(number)
     if document is not None:
         ingest.apply_documents(sync, [document], report, now=now)
+        if waiting := customers.look_for(sync, [number], now=now):
+            apply.check_all(sync.transaction, sync.store, [other for other in waiting if other != number], now=now)
+            if number in waiting:
+                # The buyer is known now: the report is of the order as it is granted.
+                report = Report()
+                ingest.apply_documents(sync, [document], report, now=now)
     elif is_known:
         ingest.apply_removal(sync, number, report, now=now)
     else:
         raise UnknownOrder(f"there is no order {number}")
-    if not sync.is_dry and not report.failed:
-        health.withdraw(sync, [number])
+    if not sync.is_dry:
+        if not report.failed:
+            health.withdraw(sync, number, now=now)
+        rest.keep_access(sync.transaction, sync.store, sync.shop)
     return report
 
 
@@ -218,16 +226,15 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
         if document is None:
             if not is_known:
                 return None
-            return in_transaction(
-                transaction, lambda connection: apply.remove_order(connection, store, number, now=now)
-            )
+            return in_transaction(transaction, lambda connection: ingest.remove(connection, store, number, now=now))
         wanted = ingest.look_into(sync, document, requested_at=now)
         # At once: after any other request, the document may be outdated.
         settled = in_transaction(
             transaction, lambda connection: ingest.apply_document(connection, sync, wanted, now=now)
         )
-        health.withdraw(sync, [number])
+        health.withdraw(sync, number, now=now)
         waiting = customers.look_for(sync, [number], now=now)
+        rest.keep_access(transaction, store, shop)
     if number in waiting:
         settled = in_transaction(transaction, lambda connection: apply.check_again(connection, store, number, now=now))
     apply.check_all(transaction, store, [other for other in waiting if other != number], now=now)

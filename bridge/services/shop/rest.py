@@ -21,6 +21,7 @@ from bridge.domain.orders.merge import (
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
+from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import orders, packages
 from bridge.storage.shop import sync_state
@@ -66,6 +67,12 @@ class Shops:
         if shop is None:
             raise NoShopKeys()
         return shop
+
+
+def keep_access(transaction: Transaction, store: Store, shop: ShopClient) -> None:
+    """Store how the shop was reached, if that changed, so that the next client need not find it again."""
+    if shop.has_new_access:
+        in_transaction(transaction, lambda connection: sync_state.change(connection, store.id, access=shop.access))
 
 
 @dataclass(frozen=True, slots=True)

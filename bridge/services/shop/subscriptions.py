@@ -14,7 +14,7 @@ from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.subscriptions import Action, Address, Step, SubscriptionState, Webhook, plan
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
-from bridge.services.shop import reconcile
+from bridge.services.shop import reconcile, rest
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import Transaction, in_transaction
@@ -108,6 +108,7 @@ def install(
             shop, target, replaced=(SubscriptionState.OTHER_INSTANCE,), resets_secret=True, is_dry=is_dry
         )
     if not is_dry:
+        rest.keep_access(transaction, store, shop)
         in_transaction(
             transaction,
             lambda connection: note_installed(

@@ -1,4 +1,4 @@
-"""Holds: tokens set aside, found by account or by id, and settled once."""
+"""Holds: reserved tokens, found by account or by id, and settled once."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _SETTLE = Writer(
     replace=("state", "settled_at", "spend_id"),
     is_update=True,
 )
-# Written out, not bound: only so does an engine see that the partial indexes fit.
+# Written out, not bound: with a parameter, an engine would not use the partial indexes.
 _IS_OPEN = holds.c.state == literal_column("'open'")
-# Written so that no partial index fits: where ids are given, one of all open holds would be read whole.
+# Written so that no partial index is used: with given ids, an engine might read the index of all open holds.
 _IS_UNSETTLED = holds.c.state.not_in([state.value for state in HoldState if state is not HoldState.OPEN])
 _OPEN = select(holds).where(among(holds.c.account_id, "ids"), _IS_OPEN, holds.c.expires_at > bindparam("now"))
 _HELD = (
@@ -68,12 +68,12 @@ _OWNERS = select(holds.c.id, holds.c.store_id, holds.c.site_id, holds.c.account_
 
 
 def add(connection: Connection, added: Iterable[Hold]) -> None:
-    """Write holds in one statement."""
+    """Write holds with one statement."""
     _INSERT.write(connection, [tuple(_value(hold, name) for name in _COLUMNS) for hold in added])
 
 
 def settle(connection: Connection, settled: Iterable[Hold]) -> None:
-    """Write what became of holds whose accounts are locked."""
+    """Write the state of holds; the caller has locked their accounts."""
     _SETTLE.write(
         connection,
         [(hold.account_id, hold.id, hold.state.value, hold.settled_at, hold.spend_id) for hold in settled],
@@ -87,19 +87,19 @@ def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner
 
 
 def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:
-    """Return these holds as they are; the caller has locked their accounts if it means to change them."""
+    """Return these holds; to change them, lock their accounts first."""
     return {row.id: _to_hold(row) for row in connection.execute(_BY_ID, {"ids": sorted(hold_ids)})}
 
 
 def list_open(connection: Connection, account_ids: Collection[int], *, now: datetime) -> list[Hold]:
-    """Return the holds of these accounts that set tokens aside at this moment."""
+    """Return the holds of these accounts that reserve tokens at this moment."""
     return [_to_hold(row) for row in connection.execute(_OPEN, {"ids": sorted(account_ids), "now": now})]
 
 
 def list_open_of_store(
     connection: Connection, store_id: int, *, before: int | None, limit: int, now: datetime
 ) -> list[Hold]:
-    """Return the holds of a store that set tokens aside at this moment, newest first, older than the id `before`."""
+    """Return the holds of a store that reserve tokens at this moment, newest first, older than the id `before`."""
     statement = select(holds).where(holds.c.store_id == store_id, _IS_OPEN, holds.c.expires_at > now)
     if before is not None:
         statement = statement.where(holds.c.id < before)
@@ -108,7 +108,7 @@ def list_open_of_store(
 
 
 def held_balances(connection: Connection, account_ids: Collection[int], *, now: datetime) -> dict[int, int]:
-    """Return what open holds set aside of each account's balance; accounts without holds are left out."""
+    """Return the tokens that open holds reserve of each account's balance; accounts without holds are left out."""
     rows = connection.execute(_HELD, {"ids": sorted(account_ids), "now": now})
     return {row.account_id: int(row.held) for row in rows}
 
@@ -116,7 +116,7 @@ def held_balances(connection: Connection, account_ids: Collection[int], *, now: 
 def list_expired(
     connection: Connection, *, now: datetime, limit: int, skip: Collection[int] = ()
 ) -> list[tuple[int, int]]:
-    """Holds past their expiry that are not marked so yet, as (account, hold), the earliest first; without `skip`."""
+    """Return expired holds that are not marked yet, as (account, hold), the earliest first, without those in `skip`."""
     statement = (
         select(holds.c.account_id, holds.c.id)
         .where(_IS_OPEN, holds.c.expires_at <= now)
@@ -129,9 +129,9 @@ def list_expired(
 
 
 def mark_expired(connection: Connection, hold_ids: Collection[int], *, now: datetime) -> set[int]:
-    """Mark those of these holds as expired that are open and past their expiry; returns their accounts.
+    """Mark those of these holds as expired that are open and past their expiry; return their accounts.
 
-    The caller has locked the accounts of all of them.
+    The caller has locked the accounts of all these holds.
     """
     return set(connection.execute(_MARK_EXPIRED, {"ids": sorted(hold_ids), "at": now}).scalars())
 

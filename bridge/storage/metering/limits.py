@@ -1,4 +1,4 @@
-"""Modules, limits and what was used of them in each window."""
+"""Modules, limits and their use in each window."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def count_modules(connection: Connection, store_id: int) -> int:
 
 
 def put_modules(connection: Connection, store_id: int, listed: Iterable[Module], *, position: int) -> None:
-    """Insert or replace modules, in one statement; new ones are shown from this position on, others stay in place."""
+    """Insert or replace modules with one statement; new ones are shown from this position on, others stay in place."""
     rows = enumerate(listed, start=position)
     _PUT_MODULES.write(connection, [(store_id, one.key, one.label, one.is_metered, place) for place, one in rows])
 
@@ -79,7 +79,7 @@ def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:
 
 
 def put_limit(connection: Connection, store_id: int, limit: Limit) -> None:
-    """Replace the limit of a module, its rules included."""
+    """Replace the limit of a module, including its rules."""
     delete_limit(connection, store_id, limit.module)
     connection.execute(
         insert(limits).values(
@@ -97,7 +97,7 @@ def put_limit(connection: Connection, store_id: int, limit: Limit) -> None:
 
 
 def delete_limit(connection: Connection, store_id: int, module: str) -> bool:
-    """Remove the limit of a module and its rules; whether there was one."""
+    """Remove the limit of a module and its rules; return whether there was one."""
     removed = connection.execute(delete(limits).where(limits.c.store_id == store_id, limits.c.module == module))
     return removed.rowcount > 0
 
@@ -108,10 +108,10 @@ def uses(
     module_keys: Collection[str],
     starts: Collection[datetime],
 ) -> dict[WindowKey, int]:
-    """Return what these accounts used of these modules in the windows of both counters that begin at these moments.
+    """Return the use of these modules by these accounts, in windows of both counters that begin at these moments.
 
-    Windows are asked for by their very start: what was used in earlier ones may
-    be years of rows.
+    Windows are found by their exact start, because the use of earlier ones may be
+    years of rows.
     """
     if not module_keys or not account_ids:
         return {}
@@ -120,7 +120,7 @@ def uses(
 
 
 def set_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mapping[WindowKey, datetime | None]) -> None:
-    """Write what was used in these windows, whose accounts are locked, making their rows where they are missing."""
+    """Write the use of these windows, creating missing rows; the caller has locked their accounts."""
     _SET_USES.write(connection, [(*key, ends[key], tokens) for key, tokens in sorted(used.items())])
 
 

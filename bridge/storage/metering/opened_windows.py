@@ -21,11 +21,12 @@ RunKey = tuple[int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class WindowRun:
-    """One window that opened, and how far its announcing is.
+    """One window that opened, and the progress of announcing it.
 
-    It is announced to users whose last use lies in `[since, starts_at)`. `reached` is the
-    last use looked at, by its window's start and its account; `finished_at` is
-    None until all were. `ran_dry` counts the users it was announced to.
+    It is announced to users whose last use is in `[since, starts_at)`. `reached` is the
+    last use that was checked, by the start of its window and its account;
+    `finished_at` is None until all are checked. `ran_dry` counts the users who got
+    the announcement.
     """
 
     store_id: int
@@ -52,7 +53,7 @@ class LastUse:
 
 
 def newest(connection: Connection, store_ids: Collection[int]) -> dict[RunKey, WindowRun]:
-    """Return the newest window noted for each store, module and counter; one statement."""
+    """Return the newest recorded window of each store, module and counter, with one statement."""
     keys = (window_runs.c.store_id, window_runs.c.module, window_runs.c.counter)
     last = (
         select(*keys, func.max(window_runs.c.starts_at).label("starts_at"))
@@ -71,7 +72,7 @@ def newest(connection: Connection, store_ids: Collection[int]) -> dict[RunKey, W
 
 
 def find_newest(connection: Connection, key: RunKey, *, until: datetime) -> WindowRun | None:
-    """Return the newest window noted of a module and counter that begins no later than a moment."""
+    """Return the newest recorded window of a module and counter that begins no later than a moment."""
     row = connection.execute(_newest_of(key, until)).one_or_none()
     return None if row is None else _to_run(row)
 
@@ -101,7 +102,7 @@ def open_run(connection: Connection, key: RunKey, window: Window, *, since: date
 
 
 def advance(connection: Connection, run: WindowRun) -> None:
-    """Write how far the announcing of a locked window got."""
+    """Store the progress of announcing a locked window."""
     reached_at, reached_account = run.reached or (None, None)
     connection.execute(
         update(window_runs)
@@ -121,10 +122,10 @@ def advance(connection: Connection, run: WindowRun) -> None:
 
 
 def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> list[LastUse]:
-    """Return the next users to look at for a window, each with their last used window before it.
+    """Return the next users to check for a window, each with their last used window before it.
 
-    Guests are left out: only the hash of a guest's id is stored, so no event
-    could name one. The order, by window and account, is the one `reached` counts in.
+    Guests are left out: only the hash of a guest's id is stored, so an event could
+    not name them. The order, by window and account, is that of `reached`.
     """
     later = window_uses.alias("later")
     statement = (

@@ -19,7 +19,7 @@ _OVERRIDES = select(limit_overrides).where(
 )
 
 _LOOKED_AT = 1000
-"""How many accounts with a rule of their own are looked at to find one of a store."""
+"""How many accounts with a rule of their own are searched for one of a store."""
 
 
 def overrides(
@@ -33,9 +33,9 @@ def overrides(
 def has_overrides(connection: Connection, store_id: int) -> bool:
     """Return whether an account of the store may have a rule of its own.
 
-    Begins with the overrides, which are few, and not with the accounts. Where
-    all stores together have very many, the answer is yes without a look at all
-    of them: it costs the store's batches one statement.
+    Reads the overrides, which are few, and not the accounts. If all stores together
+    have very many, the result is True without reading all of them: that costs each
+    batch of the store one statement.
     """
     some = select(limit_overrides.c.account_id).distinct().limit(_LOOKED_AT + 1)
     found = connection.execute(select(accounts.c.store_id).where(accounts.c.id.in_(some))).scalars().all()
@@ -43,7 +43,7 @@ def has_overrides(connection: Connection, store_id: int) -> bool:
 
 
 def count_of_module(connection: Connection, store_id: int, module: str) -> int:
-    """Return how many accounts of the store have a rule of their own for a module, expired ones included."""
+    """Return how many accounts of the store have a rule of their own for a module, including expired ones."""
     statement = (
         select(func.count())
         .select_from(limit_overrides)
@@ -70,7 +70,7 @@ def put_override(connection: Connection, account_id: int, override: Override, *,
 
 
 def drop_override(connection: Connection, account_id: int, module: str) -> bool:
-    """Remove an account's own rule; whether there was one."""
+    """Remove an account's own rule; return whether there was one."""
     removed = connection.execute(
         delete(limit_overrides).where(limit_overrides.c.account_id == account_id, limit_overrides.c.module == module)
     )

@@ -64,6 +64,7 @@ _FRESH = (
     "unpaid_since",
     "question",
     "is_parked",
+    "sync",
     "updated_at",
 )
 _KEY = ("store_id", "number")
@@ -231,6 +232,8 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
         question,
         is_parked,
+        # What was compared with the shop is no longer the state of the order.
+        None,
         now,
     )
     return (known.store_id, known.number, *plain, *trash, *fresh)

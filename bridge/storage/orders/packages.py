@@ -7,7 +7,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.accounts.amounts import Reason, Unreadable
@@ -159,6 +173,14 @@ def add_missing(connection: Connection, store_id: int, wanted: Sequence[Package]
         is_sqlite = connection.dialect.name == "sqlite"
         new = sqlite.insert(packages) if is_sqlite else postgresql.insert(packages)
         connection.execute(new.values(**values).on_conflict_do_nothing())
+
+
+def add_names(connection: Connection, store_id: int, wanted: Sequence[Package], *, now: datetime) -> None:
+    """Set the name of each product that has none, and its SKU if it has none."""
+    for package in wanted:
+        at = (*_at(store_id, package.product_id, package.variation_id), packages.c.name == "")
+        sku = case((packages.c.sku == "", package.sku), else_=packages.c.sku)
+        connection.execute(update(packages).where(*at).values(name=package.name, sku=sku, updated_at=now))
 
 
 def put(connection: Connection, store_id: int, package: Package, *, now: datetime) -> None:

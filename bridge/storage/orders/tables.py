@@ -57,8 +57,13 @@ orders = Table(
     Column("reviews", JSON(none_as_null=True)),
     # When a granted order got an unpaid status.
     Column("unpaid_since", Instant),
+    # The last comparison with the shop: its result (null once the order has changed), its time, the differences.
+    Column("sync", String(10)),
+    Column("compared_at", Instant),
+    Column("differences", JSON(none_as_null=True)),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    CheckConstraint("sync in ('in_sync','warning','mismatch')", name="sync"),
     Index("ix_orders_account_id", "account_id", "number"),
     # Without this index, removing the accounts of a store reads all orders once for each account.
     Index(
@@ -93,6 +98,13 @@ orders = Table(
         "unpaid_since",
         postgresql_where=text("unpaid_since is not null"),
         sqlite_where=text("unpaid_since is not null"),
+    ),
+    Index(
+        "ix_orders_differing",
+        "store_id",
+        "number",
+        postgresql_where=text("sync in ('warning','mismatch')"),
+        sqlite_where=text("sync in ('warning','mismatch')"),
     ),
     Index(
         "ix_orders_parked",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.errors import UnknownDelivery
+from bridge.domain.orders.comparing import Comparison
 from bridge.domain.shop.inbox import Delivery, State
 from bridge.domain.stores.stores import Store
+from bridge.services.orders import comparisons
 from bridge.services.shop import inbox
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import shop_links
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.i18n.formatting import LocalTime, local_time
 
 PAGE = 50
@@ -40,7 +43,11 @@ class StateView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One line of the list. `number` is an order's, `tokens` what is granted for that order now, None if unknown."""
+    """One line of the list.
+
+    `number` is the resource's, `tokens` what is granted for an order now, None if
+    unknown. `sync` is the last comparison of an order with the shop, None for others.
+    """
 
     id: int
     received: LocalTime
@@ -53,6 +60,7 @@ class DeliveryRow:
     attempts: int
     repeats: int
     tokens: int | None
+    sync: SyncBadge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +102,10 @@ def deliveries_page(
     )
     shown = found[:PAGE]
     tokens = inbox.tokens_of_orders(connection, store, shown)
+    compared = comparisons.find(connection, store.id, _orders(shown))
     return DeliveriesPage(
         store=store,
-        rows=tuple(_row(store, delivery, tokens) for delivery in shown),
+        rows=tuple(_row(store, delivery, tokens, compared) for delivery in shown),
         states=tuple(_state(each) for each in _STATES),
         state=state.value if state else "",
         order=str(order) if order is not None else "",
@@ -120,7 +129,12 @@ def delivery_page(connection: Connection, store: Store, delivery_id: int) -> Del
     )
     return DeliveryPage(
         store=store,
-        row=_row(store, delivery, inbox.tokens_of_orders(connection, store, [delivery])),
+        row=_row(
+            store,
+            delivery,
+            inbox.tokens_of_orders(connection, store, [delivery]),
+            comparisons.find(connection, store.id, _orders([delivery])),
+        ),
         details=tuple((name, value) for name, value in details if value),
         processed=_time(store, delivery.processed_at),
         next_attempt=_time(store, delivery.next_attempt_at),
@@ -132,7 +146,14 @@ def delivery_page(connection: Connection, store: Store, delivery_id: int) -> Del
     )
 
 
-def _row(store: Store, delivery: Delivery, tokens: Mapping[int, int]) -> DeliveryRow:
+def _orders(deliveries: Iterable[Delivery]) -> set[int]:
+    """Return the orders that deliveries are about."""
+    return {each.resource_id for each in deliveries if each.topic.startswith("order.") and each.resource_id}
+
+
+def _row(
+    store: Store, delivery: Delivery, tokens: Mapping[int, int], compared: Mapping[int, Comparison]
+) -> DeliveryRow:
     number = delivery.resource_id
     kind = delivery.topic.partition(".")[0]
     subject, url = "", ""
@@ -154,6 +175,7 @@ def _row(store: Store, delivery: Delivery, tokens: Mapping[int, int]) -> Deliver
         attempts=delivery.attempts,
         repeats=delivery.repeats,
         tokens=tokens.get(number) if kind == "order" and number is not None else None,
+        sync=badge(compared.get(number), store.calendar.zone) if kind == "order" and number is not None else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,11 +13,12 @@ from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.rendering import amounts
 from bridge.rendering.amounts import count_tokens
-from bridge.services.orders import grant_preview, packages
+from bridge.services.orders import comparisons, grant_preview, packages
 from bridge.services.orders.grant_preview import Asked, Preview, PreviewedLine
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import shop_links
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.i18n.formatting import number
 
 LISTED = 200
@@ -57,6 +58,7 @@ class Answered:
     lines: tuple[LineWords, ...]
     shop_url: str = ""
     has_questions: bool = False
+    sync: SyncBadge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ def build(connection: Connection, store: Store, form: PreviewForm, *, now: datet
     answer = None
     if not form.error and form.order:
         try:
-            answer = _of_order(store, grant_preview.of_order(connection, store, form.order))
+            answer = _of_order(store, preview := grant_preview.of_order(connection, store, form.order))
+            compared = comparisons.find(connection, store.id, [preview.order.number]).get(preview.order.number)
+            answer = replace(answer, sync=badge(compared, store.calendar.zone))
         except UnknownOrder:
             error = "The shop has sent no order with this number. Check it on the Exceptions page to read it."
             form = PreviewForm(order=form.order, error=error, error_field="order")

@@ -51,7 +51,7 @@ SETTINGS = Section(
 
 NAVIGATION: tuple[Item | Section, ...] = (
     Item("Credits", "credits.show", also=("balance", "user_limits", "user_sites")),
-    Item("Exceptions", "exceptions.show"),
+    Item("Exceptions", "exceptions.show", also=("comparison",)),
     Item("Deliveries", "deliveries.show"),
     SETTINGS,
     Item("Connection", "connection.show"),

@@ -55,6 +55,11 @@ def confirm() -> ResponseReturnValue:
 
 
 def _sign_in(token: str) -> Response:
+    # Looked up first: a flood of unknown passes takes no write lock.
+    with reading() as connection:
+        opened = passes.look(connection, token, Purpose.CREDITS, now=utcnow())
+    if opened.refused is not None:
+        return _unseen(notices.refuse(opened.refused, language=Language.ENGLISH, back=_back(opened.found)))
     entered = in_transaction(
         lambda connection: admin_sign_in.sign_in(connection, token, **sessions.browser(), now=utcnow())
     )

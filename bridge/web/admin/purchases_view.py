@@ -9,7 +9,7 @@ from bridge.services.accounts import profiles
 from bridge.services.orders import purchases
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.navigation import count_exceptions
-from bridge.web.admin.user_view import PURCHASES, PurchaseRow, purchase_row
+from bridge.web.admin.user_view import PURCHASES, PurchaseRow, purchase_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def purchases_page(connection: Connection, store: Store, user_id: int, *, before
         store=store,
         user_id=user_id,
         name=account.name or account.email or f"user {user_id}",
-        purchases=tuple(purchase_row(store, purchase) for purchase in bought.purchases),
+        purchases=purchase_rows(connection, store, bought.purchases),
         earlier=bought.next_before,
         is_latest=before is None,
         open_questions=count_exceptions(connection, store),

@@ -14,6 +14,7 @@ from bridge.services.shop import connection as shop_connection
 from bridge.services.shop.connection import ConnectionState
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.sync_view import StoreBadge, store_badge
 from bridge.web.i18n.formatting import LocalTime, local_time, number
 
 
@@ -30,6 +31,7 @@ class StoreCard:
     state: str
     tone: str
     exceptions: str
+    sync: StoreBadge
     last_sync: LocalTime | None
     last_delivery: LocalTime | None
     as_of: LocalTime | None
@@ -45,12 +47,13 @@ def cards(
             store_stats.summary(connection, store, now=now),
             shop_connection.describe(connection, store, public_url=public_url, vault_=vault),
             exceptions=count_exceptions(connection, store),
+            sync=store_badge(connection, store),
         )
         for store in found
     ]
 
 
-def _card(store: Store, summary: Summary, state: ConnectionState, *, exceptions: str) -> StoreCard:
+def _card(store: Store, summary: Summary, state: ConnectionState, *, exceptions: str, sync: StoreBadge) -> StoreCard:
     text, tone = _state(state)
     return StoreCard(
         slug=store.slug,
@@ -62,6 +65,7 @@ def _card(store: Store, summary: Summary, state: ConnectionState, *, exceptions:
         state=text,
         tone=tone,
         exceptions=exceptions,
+        sync=sync,
         last_sync=_time(store, state.known.polled_at),
         last_delivery=_time(store, state.last_delivery_at),
         as_of=_time(store, summary.as_of),

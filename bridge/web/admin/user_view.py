@@ -11,7 +11,7 @@ from bridge.domain.stores.stores import Policy, Store
 from bridge.rendering.ids import encode_id
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_overview
-from bridge.services.orders import purchases
+from bridge.services.orders import comparisons, purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
@@ -20,6 +20,7 @@ from bridge.web.admin.explain_view import Explained as Explained
 from bridge.web.admin.explain_view import ExplainForm as ExplainForm
 from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.admin.usage_chart import PERIODS
 from bridge.web.admin.user_erase_view import ErasedNote, erased_note
 from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
@@ -58,7 +59,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
-    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce."""
+    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce, `sync` its comparison."""
 
     order_number: str
     url: str
@@ -68,6 +69,7 @@ class PurchaseRow:
     total: str
     tokens: int
     reversed: int
+    sync: SyncBadge
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def user_page(
         entries=tuple(_entry(entry, known.policy, zone) for entry in entries[:ENTRIES]),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=shown.before is None,
-        purchases=tuple(purchase_row(store, purchase) for purchase in bought.purchases),
+        purchases=purchase_rows(connection, store, bought.purchases),
         earlier=bought.next_before,
         is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
@@ -178,8 +180,14 @@ def _entry(entry: Entry, policy: Policy, zone: tzinfo) -> EntryRow:
     )
 
 
-def purchase_row(store: Store, purchase: Purchase) -> PurchaseRow:
-    """Return a purchase as a row of a table."""
+def purchase_rows(connection: Connection, store: Store, bought: Sequence[Purchase]) -> tuple[PurchaseRow, ...]:
+    """Return purchases as rows of a table."""
+    compared = comparisons.find(connection, store.id, [purchase.order_number for purchase in bought])
+    zone = store.calendar.zone
+    return tuple(_purchase(store, each, badge(compared.get(each.order_number), zone)) for each in bought)
+
+
+def _purchase(store: Store, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
     return PurchaseRow(
         order_number=purchase.shown_number,
         url=shop_links.order_url(store, purchase.order_number),
@@ -189,4 +197,5 @@ def purchase_row(store: Store, purchase: Purchase) -> PurchaseRow:
         total=f"{purchase.total} {purchase.currency}".strip(),
         tokens=purchase.tokens,
         reversed=purchase.reversed,
+        sync=sync,
     )

@@ -9,11 +9,12 @@ from flask import Blueprint, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.metering.funding import Source
-from bridge.domain.portal.passes import Access, Purpose
+from bridge.domain.portal.passes import Access, Purpose, Refused
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import AccountOverview, get_overview
 from bridge.services.orders import packages
 from bridge.services.portal import passes, sessions
+from bridge.services.portal.passes import Opened
 from bridge.services.portal.sessions import Buyer
 from bridge.services.portal.waiting import waiting_for
 from bridge.storage.engine.database import Connection
@@ -124,11 +125,21 @@ def _arrive(token: str) -> ResponseReturnValue:
 
 
 def _use(token: str) -> ResponseReturnValue:
+    # Looked up first: a flood of unknown passes takes no write lock.
+    with reading() as connection:
+        opened = passes.look(connection, token, Purpose.PORTAL, now=utcnow())
+    if opened.refused is not None:
+        return _refuse(opened)
     begun = in_transaction(lambda connection: sessions.begin(connection, token, now=utcnow()))
     if begun.refused is not None:
-        back = Way() if begun.found is None else notices.way_to(begun.found.return_url)
-        return notices.refuse(begun.refused, language=browser.language_of_pass(begun.found), back=back)
+        return _refuse(Opened(begun.found, begun.refused))
     return browser.begin(begun.session_id)
+
+
+def _refuse(opened: Opened) -> ResponseReturnValue:
+    back = Way() if opened.found is None else notices.way_to(opened.found.return_url)
+    language = browser.language_of_pass(opened.found)
+    return notices.refuse(opened.refused or Refused.UNKNOWN, language=language, back=back)
 
 
 def _available(texts: Texts, held: int, available: int) -> str:
