@@ -20,6 +20,9 @@ MAX_EACH = 30
 """The most passes of one person in `LIFE`."""
 PORTAL_SESSION = timedelta(hours=2)
 """How long a buyer stays signed in to the portal."""
+FRESH = timedelta(minutes=10)
+"""How long after the sign-in a buyer may delete their account."""
+
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
 

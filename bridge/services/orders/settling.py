@@ -62,7 +62,7 @@ def settle(
     """Post what locked orders owe, and store their state; return the results in their order."""
     asked = [known.number for known in every]
     every = [*every, *relations.lock_family(connection, store, every, now=now)]
-    every = erased.cover(connection, store, every)
+    every = erased.cover(connection, store, every) if store.has_erased else every
     every = line_amounts.fix_amounts(connection, store, decided(store, every), now=now)
     covered = covered_lines(every)
     dues = {known.number: due_of(known, covered.get(known.number, {})) for known in every}

@@ -8,7 +8,7 @@ from datetime import datetime
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.errors import UnknownUser
 from bridge.domain.ops.clock import TOLERANCE
-from bridge.domain.portal.passes import PORTAL_SESSION, BuyerOf, Pass, Purpose, Refused
+from bridge.domain.portal.passes import FRESH, PORTAL_SESSION, BuyerOf, Pass, Purpose, Refused
 from bridge.domain.stores.stores import Store
 from bridge.services import secrets
 from bridge.services.accounts import profiles
@@ -38,6 +38,10 @@ class Buyer:
     session: PortalSession
     account: Account
     store: Store
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Return whether the session began so recently that the account may be deleted."""
+        return now - self.session.began_at < FRESH
 
 
 def begin(connection: Connection, token: str, *, now: datetime) -> Begun:

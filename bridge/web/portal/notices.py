@@ -26,7 +26,17 @@ class Notice(Enum):
         marked("The shop shows you the overview and what you can buy."),
     )
     LOST_FORM = (marked("This form has expired"), marked("Go back, reload the page and send it again."))
-    NOT_FOUND = (marked("Page not found"), marked("Nothing is at this address."))
+    NOT_FRESH = (
+        marked("Come from the shop again first"),
+        marked(
+            "To delete your account, open this page from the shop again. For your safety, that is possible for"
+            " 10 minutes after you come from there."
+        ),
+    )
+    DELETED = (
+        marked("Your data is deleted"),
+        marked("What is left of it in stored messages is removed within minutes."),
+    )
 
 
 _OF_PASSES = {

@@ -21,6 +21,7 @@ _PAGES = (
     ("portal_buy.show", Access.PARTIAL, marked("Buy tokens")),
     ("portal_plan.show", Access.FULL, marked("Plan")),
     ("portal_sites.show", Access.FULL, marked("Linked sites")),
+    ("portal_data.show", Access.FULL, marked("Your data")),
 )
 """The pages in the order of the navigation, with the access that each needs."""
 
