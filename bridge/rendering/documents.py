@@ -25,11 +25,6 @@ def format_timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else _format(moment)
 
 
-def read_timestamp(text: str | None) -> datetime | None:
-    """Return the moment of a text that `format_timestamp` made; None stays None."""
-    return None if text is None else datetime.fromisoformat(text)
-
-
 @functools.lru_cache(maxsize=1024)
 def _format(moment: datetime) -> str:
     """Cached: a batch formats the same moment for each of its spends."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Override, Period, Reset, Rule
+from bridge.domain.metering.limits import Limit, Override, Reset, Rule
 from bridge.domain.metering.pricing import Operation
 from bridge.domain.stores.stores import Module
-from bridge.rendering.documents import Document, format_timestamp, read_timestamp
+from bridge.rendering.documents import Document, format_timestamp
 
 
 def module_document(module: Module) -> Document:
@@ -30,42 +30,6 @@ def limit_document(limit: Limit) -> Document:
 
 def _rules(rules: Mapping[str, Rule]) -> Document:
     return {audience: rule.document for audience, rule in rules.items()}
-
-
-def read_module(document: Document) -> Module:
-    """Return the module of a document that `module_document` made."""
-    return Module(document["key"], document["label"], document["metered"])
-
-
-def read_limit(document: Document) -> Limit:
-    """Return the limit of a document that `limit_document` made."""
-    second = document.get("second")
-    return Limit(
-        document["module"],
-        Period(document["period"]),
-        _read_rules(document["rules"]),
-        document["message"],
-        None if second is None else LimitWindow(Period(second["period"]), _read_rules(second["rules"])),
-    )
-
-
-def read_override(document: Document) -> Override:
-    """Return the user's own limit of a document that `override_document` made."""
-    second = document.get("second_limit")
-    return Override(
-        document["module"],
-        _read_rule(document["limit"]),
-        read_timestamp(document["ends_at"]),
-        None if second is None else _read_rule(second),
-    )
-
-
-def _read_rules(rules: Document) -> dict[str, Rule]:
-    return {audience: _read_rule(value) for audience, value in rules.items()}
-
-
-def _read_rule(value: int | str) -> Rule:
-    return Rule(Allows.AMOUNT, value) if isinstance(value, int) else Rule(Allows(value))
 
 
 def operation_document(operation: Operation) -> Document:

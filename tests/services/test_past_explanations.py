@@ -9,7 +9,8 @@ import pytest
 
 from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Override, Period, Rule
 from bridge.rendering.documents import format_timestamp
-from bridge.rendering.settings import limit_document, override_document, read_limit, read_override
+from bridge.rendering.settings import limit_document, override_document
+from bridge.services.metering.past_rules import read_limit, read_override
 from bridge.storage.metering import past
 from bridge.web.context import utcnow
 from tests.factories import deliver, give, line, order, put_user, spend

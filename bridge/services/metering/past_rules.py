@@ -8,11 +8,21 @@ from datetime import datetime
 from typing import Any
 
 from bridge.domain.metering.funding import Source
-from bridge.domain.metering.limits import WEEKDAYS, Limit, Override, keep_counters
+from bridge.domain.metering.limits import (
+    WEEKDAYS,
+    Allows,
+    Limit,
+    LimitWindow,
+    Override,
+    Period,
+    Rule,
+    keep_counters,
+)
 from bridge.domain.stores.stores import Module, Policy
-from bridge.rendering.settings import read_limit, read_module, read_override
+from bridge.rendering.documents import Document
 from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
+from bridge.storage.engine.json_times import unpack_time
 from bridge.storage.metering import overrides, policies
 from bridge.storage.stores import changes
 from bridge.storage.stores.changes import Change
@@ -87,3 +97,39 @@ def _store_before(store: Any, change: Change) -> Any:
     if "spend_order" in before:
         values["spend_order"] = tuple(Source(name) for name in before["spend_order"])
     return replace(store, **values) if values else store
+
+
+def read_module(document: Document) -> Module:
+    """Return the module of a document that `module_document` of `bridge.rendering.settings` makes."""
+    return Module(document["key"], document["label"], document["metered"])
+
+
+def read_limit(document: Document) -> Limit:
+    """Return the limit of a document that `limit_document` of `bridge.rendering.settings` makes."""
+    second = document.get("second")
+    return Limit(
+        document["module"],
+        Period(document["period"]),
+        _read_rules(document["rules"]),
+        document["message"],
+        None if second is None else LimitWindow(Period(second["period"]), _read_rules(second["rules"])),
+    )
+
+
+def read_override(document: Document) -> Override:
+    """Return the user's own limit of a document that `override_document` makes."""
+    second = document.get("second_limit")
+    return Override(
+        document["module"],
+        _read_rule(document["limit"]),
+        None if document["ends_at"] is None else unpack_time(document["ends_at"]),
+        None if second is None else _read_rule(second),
+    )
+
+
+def _read_rules(rules: Document) -> dict[str, Rule]:
+    return {audience: _read_rule(value) for audience, value in rules.items()}
+
+
+def _read_rule(value: int | str) -> Rule:
+    return Rule(Allows.AMOUNT, value) if isinstance(value, int) else Rule(Allows(value))
