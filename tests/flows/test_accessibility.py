@@ -59,7 +59,9 @@ def console(request, app, shop):
     put_user(shop, 3, name="Grace", email="grace@example.test")
     if request.param == "filled":
         put_package(shop, 10, 600)
-        shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
+        second = {"period": "monthly", "rules": {"user": 900}}
+        limit = {"period": "daily", "rules": {"user": 100}, "second": second}
+        shop.client.put("/v1/limits/chat", json=limit, headers=shop.headers)
         shop.client.put("/v1/operations/image", json={"module": "images", "tokens_per_unit": 40}, headers=shop.headers)
         deliver(shop, order(1, customer=2, lines=[line(quantity=2)]))
         give(shop, 2, 5_000)
