@@ -81,7 +81,7 @@ def settle(connection: Connection, settled: Iterable[Hold]) -> None:
 
 
 def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner]:
-    """Return the owner of each hold, which never changes; unknown ids are left out."""
+    """Return the owner of each hold; a merge may change it until the account is locked. Unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
     return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
