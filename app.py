@@ -74,7 +74,7 @@ def _put_together(config: Config, metrics: Metrics) -> Flask:
     app.extensions["bridge.scheduler"] = Scheduler(
         database,
         clock=utcnow,
-        timetable=timetable_for(vault, config.public_url, installation=config.installation),
+        timetable=timetable_for(vault, config.public_url, installation=config.installation, has_audit=config.audit),
         metrics=metrics,
     )
     commands.install(app)

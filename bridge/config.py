@@ -48,6 +48,7 @@ class Config:
     admin_password: str = field(repr=False)
     log_level: str
     log_format: str
+    audit: bool = True
     request_seconds: int = 20
     listen_fd: int | None = None
     trusted_proxies: tuple[Network, ...] = ()
@@ -88,6 +89,7 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         threads=_number(given, "BRIDGE_THREADS", default=64, low=1, high=256),
         workers=_number(given, "BRIDGE_WORKERS", default=1, low=1, high=64),
         scheduler=_choice(given, "BRIDGE_SCHEDULER", default="on", choices=("on", "off")) == "on",
+        audit=_choice(given, "BRIDGE_AUDIT", default="nightly", choices=("nightly", "off")) == "nightly",
         admin_email=given.get("BRIDGE_ADMIN_EMAIL") or "admin@localhost",
         admin_password=given.get("BRIDGE_ADMIN_PASSWORD") or "",
         log_level=_choice(given, "BRIDGE_LOG_LEVEL", default="INFO", choices=_LEVELS),

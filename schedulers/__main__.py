@@ -33,7 +33,9 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     with database.reading() as connection:
         address = addresses.service_address(connection, config.public_url, is_set=config.is_public_url_set)
-    timetable = timetable_for(Vault(config.secret_key), address.url, installation=config.installation)
+    timetable = timetable_for(
+        Vault(config.secret_key), address.url, installation=config.installation, has_audit=config.audit
+    )
     scheduler = Scheduler(database, clock=lambda: datetime.now(UTC), timetable=timetable, metrics=metrics)
     scheduler.start()
     metrics.note_process("scheduler")

@@ -10,7 +10,7 @@ from functools import partial
 
 from bridge.services.events import dispatch
 from bridge.services.metering import expiry, opened_windows
-from bridge.services.ops import prune_guard, retention
+from bridge.services.ops import nightly_audit, prune_guard, retention
 from bridge.services.orders import late_packages, pending
 from bridge.services.secrets import Vault
 from bridge.services.shop import inbox, processing
@@ -22,6 +22,8 @@ from schedulers.context import JobContext, pause
 log = logging.getLogger(__name__)
 
 BATCH = 200
+AUDIT_EVERY = 3600
+"""How many seconds lie between two checks whether the nightly audit is due, or continues."""
 _MOST_FAILED = 1000
 """How many failed holds end a run: each costs a transaction, and the next run retries it."""
 
@@ -122,6 +124,15 @@ def due_windows(context: JobContext) -> str:
             log.exception("a window of %s in store %d could not be announced", key[1], key[0])
             failed += 1
     return _outcome(done, "announced", failed)
+
+
+def audit_records(context: JobContext) -> str:
+    """Check all records once a night, a bounded time in each run; the Connection pages report faults."""
+    with context.database.reading() as connection:
+        if not nightly_audit.is_due(connection, now=context.clock()):
+            return "not due"
+    result = nightly_audit.go_on(context.database, clock=context.clock, may_go_on=context.may_go_on, pause=pause)
+    return "continues" if result is None else f"{result.faults} faults"
 
 
 def send_events(context: JobContext, *, vault: Vault, public_url: str) -> str:

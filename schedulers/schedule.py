@@ -22,15 +22,17 @@ TIMETABLE = (
 )
 
 
-def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> tuple[Job, ...]:
+def timetable_for(vault: Vault, public_url: str, *, installation: str = "", has_audit: bool = True) -> tuple[Job, ...]:
     """Return the whole timetable, including the jobs that need the vault or the service's own address.
 
-    The full scan is checked each hour and runs once a night, in each store's time zone.
+    The full scan is checked each hour and runs once a night, in each store's time zone. So does
+    the audit, by UTC, unless it is off.
     """
     shops = Shops(vault)
     return (
         Job("retry_deliveries", 5, partial(jobs.retry_deliveries, shops=shops)),
         *TIMETABLE,
+        *((Job("audit", jobs.AUDIT_EVERY, jobs.audit_records),) if has_audit else ()),
         Job("send_events", 5, partial(jobs.send_events, vault=vault, public_url=public_url)),
         Job("grant_past_orders", shop_jobs.GRANT_EVERY, partial(shop_jobs.grant_past_orders, shops=shops)),
         Job("import_packages", shop_jobs.IMPORT_EVERY, partial(shop_jobs.import_packages, shops=shops)),

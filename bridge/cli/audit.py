@@ -11,7 +11,8 @@ import click
 
 from bridge.cli.base import Command, prepared, utcnow
 from bridge.domain.ops.audit import Fault
-from bridge.services.ops import audit
+from bridge.services.ops import audit, nightly_audit
+from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Database
 
 _LISTED = 1000
@@ -45,6 +46,7 @@ def command(as_json: bool) -> None:
         click.echo(f"the books do not balance: {count} faults, {checked}" if count else f"books balance: {checked}")
     if count:
         sys.exit(1)
+    in_transaction(database.transaction, lambda connection: nightly_audit.withdraw(connection, now=utcnow()))
 
 
 def _list_faults(database: Database) -> Iterator[Fault]:

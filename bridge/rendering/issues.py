@@ -121,6 +121,11 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         " order is on the Exceptions page",
         "",
     ),
+    Code.AUDIT_FAULTS: (
+        "the nightly audit found {count} records of this installation that do not agree, last at {at}; the operator"
+        " finds out which",
+        " with: flask audit",
+    ),
     Code.CLOCK: ("the clocks of the shop and of this machine differ by {count} seconds; synchronize both with NTP", ""),
 }
 """For each code, a sentence and the text that follows it where commands can be used."""

@@ -44,10 +44,11 @@ def allowance_document(allowance: Allowance | None) -> Document | None:
     """
     if allowance is None:
         return None
-    document = {"module": allowance.module, **_window_document(allowance.strictest)}
-    if len(allowance.windows) > 1:
-        document["windows"] = [_window_document(window) for window in allowance.windows]
-    return document
+    if len(allowance.windows) == 1:
+        return {"module": allowance.module, **_window_document(allowance.windows[0])}
+    documents = [_window_document(window) for window in allowance.windows]
+    strictest = documents[0 if allowance.strictest is allowance.windows[0] else 1]
+    return {"module": allowance.module, **strictest, "windows": documents}
 
 
 def _window_document(window: WindowAllowance) -> Document:

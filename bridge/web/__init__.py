@@ -52,6 +52,9 @@ from bridge.web.api import (
     users,
 )
 from bridge.web.api import packages as api_packages
+from bridge.web.api import (
+    user_export as api_user_export,
+)
 from bridge.web.inbound import webhooks
 from bridge.web.portal import buy, own_data, plan, purchases, transactions
 from bridge.web.portal import overview as portal
@@ -69,6 +72,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     users.bp,
     adjustments.bp,
     merges.bp,
+    api_user_export.bp,
     user_list.bp,
     usage.bp,
     settings.bp,

@@ -44,8 +44,14 @@ class Killer:
 
 
 def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, database):
-    """200 keys; the callers whose connection broke repeat their request under the same key."""
+    """200 keys; the callers whose connection broke repeat their request under the same key.
+
+    A free limit with two windows pays first, and the balance the rest.
+    """
     give(shop, 2, 20_000)
+    limit = {"period": "monthly", "rules": {"user": 3_000}, "second": {"period": "never", "rules": {"user": 2_500}}}
+    for path, settings in (("limits/chat", limit), ("store", {"spend_order": ["allowance", "balance", "plan"]})):
+        assert shop.client.put(f"/v1/{path}", json=settings, headers=shop.headers).status_code == 200
     killer = Killer(service, at=50)
 
     def request(number):
@@ -66,7 +72,9 @@ def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, da
     assert {answer.headers["Idempotent-Replayed"] for answer in again} == {"true"}
     assert len({answer.document["id"] for answer in answers}) == 200
     assert ledger_sql.count(database, "spends") == 200
-    assert balance_of(shop, 2) == 20_000 - 200 * 30
+    assert balance_of(shop, 2) == 20_000 - 200 * 30 + 2_500
+    uses = ledger_sql.rows(database, "select counter, used from window_uses order by counter")
+    assert [(row["counter"], row["used"]) for row in uses] == [(0, 2_500), (1, 2_500)]
     assert ledger_sql.faults(database) == []
 
 

@@ -135,7 +135,7 @@ def test_a_prune_asks_the_clock_of_the_server(shop, database):
 def test_a_prune_whose_clock_jumped_deletes_nothing_until_forced(shop, database, app):
     fill(shop)
     counts = {table: count_of(database, table) for table in ("idempotency_keys", "deliveries", "window_uses", "outbox")}
-    assert run_prune(database, utcnow()) == "0 events, 0 keys, 0 deliveries, 0 windows"
+    assert run_prune(database, utcnow()) == "0 events, 0 keys, 0 deliveries, 0 windows, 0 passes"
 
     refused = run_prune(database, utcnow() + 2 * YEAR)
 
@@ -252,7 +252,7 @@ def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, datab
     jobs.due_windows(shift_at(database, utcnow() + YEAR))
 
     with database.reading() as connection:
-        assert [module for _, module in opened_windows.list_due(connection, now=utcnow())] == ["chat"]
+        assert [module for _, module, _ in opened_windows.list_due(connection, now=utcnow())] == ["chat"]
     assert jobs.due_windows(shift_at(database, utcnow())) == "1 announced"
     with database.reading() as connection:
         assert opened_windows.list_due(connection, now=utcnow()) == []

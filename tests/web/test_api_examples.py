@@ -34,6 +34,7 @@ def ready(shop):
     shop.client.put("/v1/modules/chat", json={"label": "Chat"}, **send)
     shop.client.put("/v1/limits/chat", json={"period": "monthly", "rules": {"user": 100}}, **send)
     shop.client.put("/v1/operations/chat", json={"module": "chat", "tokens_per_unit": 2}, **send)
+    put_user(shop, 41)
     put_user(shop, 42)
     give(shop, 42, 10_000)
     put_package(shop, 10, 500)

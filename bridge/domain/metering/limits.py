@@ -336,7 +336,7 @@ class Allowance(NamedTuple):
     @property
     def strictest(self) -> WindowAllowance:
         """Return the window that leaves the least; of equal ones a disabled one, then the last to end."""
-        return self.windows[0] if len(self.windows) == 1 else min(self.windows, key=_strictness)
+        return self.windows[0] if len(self.windows) == 1 else _stricter(*self.windows)
 
     @property
     def remaining(self) -> int | None:
@@ -376,7 +376,14 @@ class Allowance(NamedTuple):
         }
 
 
-def _strictness(one: WindowAllowance) -> tuple[bool, int, bool, bool, float]:
-    left, ends_at = one.remaining, one.window.ends_at
-    end = 0.0 if ends_at is None else -ends_at.timestamp()
-    return (left is None, left or 0, not one.is_disabled, ends_at is not None, end)
+def _stricter(one: WindowAllowance, other: WindowAllowance) -> WindowAllowance:
+    # Compared by hand: each spend asks for it several times.
+    left, others_left = one.remaining, other.remaining
+    if left != others_left:
+        is_less = others_left is None or (left is not None and left < others_left)
+        return one if is_less else other
+    if one.is_disabled != other.is_disabled:
+        return one if one.is_disabled else other
+    if one.window.ends_at is None or other.window.ends_at is None:
+        return one if one.window.ends_at is None else other
+    return one if one.window.ends_at >= other.window.ends_at else other

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_NIGHT_HOUR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,9 @@ class Extent:
     entries: int
     spends: int
     orders: int
+
+
+def last_night(now: datetime) -> datetime:
+    """Return the last 3 a.m. UTC, at which a nightly audit begins."""
+    night = now.astimezone(UTC).replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)
+    return night if night <= now else night - timedelta(days=1)

@@ -41,6 +41,7 @@ class Code(StrEnum):
     DELIVERY_TOO_LARGE = "delivery_too_large"
     REPEATED = "deliveries_repeated"
     CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- the name of a problem
+    AUDIT_FAULTS = "audit_faults"
 
 
 STOPPING = frozenset(

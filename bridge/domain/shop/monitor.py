@@ -60,6 +60,7 @@ class HealthSnapshot:
     those of the last minutes. `unsigned` counts those of them without a valid
     delivery, if a delivery with a wrong signature came. Anyone can send the latter,
     so it proves nothing while deliveries for all changed orders arrive.
+    `audit_faults` is what the last nightly audit of the installation found.
     `last_processed_at` is when a delivery of the topic was last processed that
     came as an error at `shop_error_at`.
     """
@@ -88,11 +89,18 @@ class HealthSnapshot:
     unprocessed: Unprocessed | None = None
     notices: tuple[Notice, ...] = ()
     unreadable: tuple[UnclearAmount, ...] = ()
+    audit_faults: int = 0
+    audited_at: datetime | None = None
 
 
 def find_issues(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
     """Return every problem, the most serious first."""
-    return (*_access_issues(seen), *_webhook_issues(seen), *_delivery_issues(seen, now=now))
+    return (
+        *_access_issues(seen),
+        *_webhook_issues(seen),
+        *_delivery_issues(seen, now=now),
+        *_record_issues(seen),
+    )
 
 
 def _access_issues(seen: HealthSnapshot) -> Iterator[Issue]:
@@ -109,6 +117,12 @@ def _access_issues(seen: HealthSnapshot) -> Iterator[Issue]:
         yield Issue(Code.COPY, other=seen.copy_of)
     if _is_local(seen.address.url) and not _is_local(seen.shop_url):
         yield Issue(Code.ADDRESS_LOCAL, subject=seen.address.url)
+
+
+def _record_issues(seen: HealthSnapshot) -> Iterator[Issue]:
+    """Yield the faults in the records of this installation, which may belong to another store."""
+    if seen.audit_faults:
+        yield Issue(Code.AUDIT_FAULTS, count=seen.audit_faults, since=seen.audited_at)
 
 
 def _delivery_issues(seen: HealthSnapshot, *, now: datetime) -> Iterator[Issue]:

@@ -42,6 +42,7 @@ class Payment(NamedTuple):
     """Tokens that leave an account: what each source pays, in which windows, for what.
 
     `windows` are those that the allowance's part counts in, each with its end.
+    `allowance` is the one in the module before the payment.
     """
 
     caller: Principal
@@ -50,6 +51,7 @@ class Payment(NamedTuple):
     decision: Decision
     plan_parts: Sequence[PlanPart]
     windows: Mapping[WindowKey, datetime | None]
+    allowance: Allowance | None
     source: str | None
     reference: str | None
     hold_id: int | None = None
@@ -90,6 +92,7 @@ def spend(
         decision=decision,
         plan_parts=sources.plan_parts(decision) if decision.plan else (),
         windows=sources.allowance.keys(account.id) if sources.allowance and decision.allowance else {},
+        allowance=sources.allowance,
         source=request.source,
         reference=request.reference,
     )
@@ -100,7 +103,7 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
     """Write a payment: the spend, its entry, the windows it counts in, its day of history."""
     decision, priced = payment.decision, payment.priced
     # Only what the allowance pays can use it up.
-    before = work.allowance_of(account, priced.module) if decision.allowance else None
+    before = payment.allowance if decision.allowance else None
     starts = {counter: starts_at for _, _, starts_at, counter in payment.windows}
     taken = Spend(
         id=new_id(),
@@ -149,7 +152,7 @@ def _charge(work: UnitOfWork, account: Account, taken: Spend, payment: Payment) 
 
 def _emit_exhausted(work: UnitOfWork, account: Account, module: str, before: Allowance | None) -> None:
     """Announce an allowance whose last token this payment took."""
-    if before is None or before.remaining in {None, 0}:
+    if before is None or not before.remaining:
         return
     after = work.allowance_of(account, module)
     if after is None or after.remaining != 0:

@@ -177,6 +177,7 @@ def _payment(
         decision=decision,
         plan_parts=_merged(parts),
         windows=windows,
+        allowance=sources.allowance,
         source=found.source,
         reference=found.reference,
         hold_id=found.id,

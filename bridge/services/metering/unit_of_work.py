@@ -132,9 +132,9 @@ class UnitOfWork:
         if windows is None:
             windows = tuple(window_at(each.period, self.now, policy.calendar) for each in limit.windows)
             self.windows[account.store_id, module] = windows
-        resets = [*policy.resets, *self.resets.get(account.id, ())]
-        if not resets:
+        if not policy.resets and account.id not in self.resets:
             return windows
+        resets = [*policy.resets, *self.resets.get(account.id, ())]
         return tuple(
             since_reset(
                 window,

@@ -23,6 +23,7 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, state_of
 from bridge.domain.stores.stores import Store
 from bridge.rendering.issues import describe_with_command
+from bridge.services.ops import nightly_audit
 from bridge.services.orders import packages
 from bridge.services.shop import health, reconcile, rest, subscriptions
 from bridge.services.shop.ingest import SyncContext
@@ -158,6 +159,7 @@ def _look_here(connection: Connection, monitoring: MonitorContext, store: Store,
     connected_at = unless_ahead(stores.connected_at(connection, store.id), now) or now - _DAY
     moments = (last(kinds=("order", "action")), set_at, connected_at)
     target = subscriptions.target_of(connection, store, public_url=monitoring.public_url, vault_=monitoring.shops.vault)
+    audited = nightly_audit.find_result(connection)
     snapshot = HealthSnapshot(
         slug=store.slug,
         address=target.address,
@@ -176,6 +178,8 @@ def _look_here(connection: Connection, monitoring: MonitorContext, store: Store,
         copy_of=_copy_of(monitoring, known),
         notices=known.notices,
         unreadable=_unreadable_amounts(connection, store),
+        audit_faults=0 if audited is None else audited.faults,
+        audited_at=None if audited is None else audited.ended_at,
     )
     reported_until = max(moment for moment in moments if moment is not None)
     updated_at = last(topic="order.updated")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import among
+from bridge.storage.engine.ids import first_id_at
 from bridge.storage.engine.sums import capped_sum
 from bridge.storage.metering.tables import usage_days
 from bridge.storage.sites.tables import sites
@@ -96,6 +97,27 @@ def _site_names(connection: Connection, site_ids: set[int]) -> dict[int, str]:
         select(sites.c.id, sites.c.name).where(among(sites.c.id, "ids")), {"ids": sorted(site_ids - {0})}
     )
     return {row.id: row.name for row in rows}
+
+
+def spend_spans(connection: Connection, account_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return spans of ids that hold all spends of accounts, by the days on which they have usage, in order.
+
+    The key of a spend is its id alone, so an account's spends are found by time.
+    """
+    days = select(usage_days.c.day).where(usage_days.c.account_id.in_(account_ids)).distinct()
+    spans: list[tuple[date, date]] = []
+    for day in sorted(connection.execute(days).scalars()):
+        # A local day begins and ends up to 14 hours from the same day in UTC.
+        first, last = day - timedelta(days=1), day + timedelta(days=2)
+        if spans and first <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], last)
+        else:
+            spans.append((first, last))
+    return [(_first_id(first), _first_id(last)) for first, last in spans]
+
+
+def _first_id(day: date) -> int:
+    return first_id_at(datetime.combine(day, time(), tzinfo=UTC))
 
 
 def usage(connection: Connection, account_id: int, *, since: date) -> Iterator[UsageRow]:

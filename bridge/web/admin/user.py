@@ -8,6 +8,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import Account
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.rendering.ids import decode_id
 from bridge.services.accounts import profiles
@@ -15,13 +16,14 @@ from bridge.services.ops import exports
 from bridge.services.stores import settings
 from bridge.web.admin import user_query, user_view
 from bridge.web.admin.balance_form import new_key
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.admin.user_limits_view import LimitForm
 from bridge.web.admin.user_sites_view import CapForm, NewKey
 from bridge.web.admin.user_view import ExplainForm, Shown
 from bridge.web.admin.users import bp as bp
 from bridge.web.api.csv_tables import csv_response
 from bridge.web.api.parsing import path_number
+from bridge.web.api.user_export import export_response
 from bridge.web.context import reading, utcnow
 
 
@@ -56,6 +58,16 @@ def usage_csv(store: str, user_id: str) -> ResponseReturnValue:
     return csv_response(
         lambda connection: exports.usage_rows(connection, account, days=days, now=now), name=f"usage-{user_id}"
     )
+
+
+@bp.get("/<user_id>/export")
+@needs(Role.MANAGER)
+def export(store: str, user_id: str) -> ResponseReturnValue:
+    """Return everything held about the person of a user; `?format=csv` for a ZIP file of tables."""
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        account = profiles.get_account(connection, found.id, path_number(user_id, "user_id"))
+    return export_response(found, account)
 
 
 def render_user(
@@ -95,7 +107,9 @@ def _account(store: str, user_id: str) -> Account:
 def _explain() -> ExplainForm | None:
     if "module" not in request.args:
         return None
-    return ExplainForm(request.args["module"].strip()[:64], request.args.get("tokens", "").strip()[:40])
+    # A plus sign that was not encoded arrives as a space.
+    at = request.args.get("at", "").strip()[:40]
+    return ExplainForm(request.args["module"].strip()[:64], request.args.get("tokens", "").strip()[:40], at)
 
 
 def _entry_before() -> int | None:

@@ -60,7 +60,7 @@ class MergeIn(Body):
     body=MergeIn,
     errors=(UnknownUser, AlreadyMerged, UserErased, BalanceOutOfRange),
     is_keyed=True,
-    example={"from": 42, "reason": "Second account of the same person"},
+    example={"from": 41, "reason": "Second account of the same person"},
 )
 def merge(user_id: str) -> Response:
     """Move the balance, plans, holds, orders and linked sites of another user to this one.

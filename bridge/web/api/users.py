@@ -44,7 +44,7 @@ from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 MERGED = Parameter(
-    "merged", "ID of a user who was merged into this one, to read what they had before.", {"type": "integer"}, 42
+    "merged", "ID of a user who was merged into this one, to read what they had before.", {"type": "integer"}, 41
 )
 LINES = 50
 """How many lines of a purchase the list of purchases shows."""

@@ -182,9 +182,9 @@ class MergeOut(Answer):
 
     id: Annotated[str, Field(examples=["mg_01J8XG2M4Q7RB"])]
     """ID of the merge."""
-    from_user: Annotated[int, Field(alias="from", examples=[42])]
+    from_user: Annotated[int, Field(alias="from", examples=[41])]
     """ID of the user whose account was emptied."""
-    into: Annotated[int, Field(examples=[43])]
+    into: Annotated[int, Field(examples=[42])]
     """ID of the user whose account pays for both now."""
     balance: Count
     """Tokens that moved."""
