@@ -203,6 +203,8 @@ def test_linked_sites_and_own_limits_go_with_the_person(person, database):
     path = f"/v1/spends/{first.get_json()['id']}/refund"
     assert person.client.post(path, json=back, headers=key | {"Idempotency-Key": "r"}).status_code == 201
     assert account(person, site["access_key"]).get_json()["balance"]["balance"] == 1980
+    quoted = person.client.post("/v1/quotes", json={"items": [{"module": "ai_forms", "tokens": 1980}]}, headers=key)
+    assert quoted.get_json()["affordable"]
     [found] = listed(person, NEW)
     assert (found["id"], found["used_this_month"]) == (site["id"], 20)
     linked = {"code": code, "url": "https://two.example.com/", "name": "Two"}
