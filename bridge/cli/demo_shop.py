@@ -16,7 +16,7 @@ from bridge.domain.accounts.accounts import Profile
 from bridge.domain.accounts.opening_balances import Opening
 from bridge.domain.errors import NotFound
 from bridge.domain.metering.commands import SpendRequest
-from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Period, Rule
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import opening_balances
@@ -156,8 +156,10 @@ def _limits() -> tuple[Limit, ...]:
     def amount(tokens: int) -> Rule:
         return Rule(Allows.AMOUNT, tokens)
 
+    month = LimitWindow(Period.MONTHLY, {"user": amount(40_000), "role:editor": amount(200_000)})
+    day = {"guest": amount(500), "user": amount(2000), "role:editor": amount(10_000)}
     return (
-        Limit("chat", Period.DAILY, {"guest": amount(500), "user": amount(2000), "role:editor": amount(10_000)}),
+        Limit("chat", Period.DAILY, day, second=month),
         Limit("ai_forms", Period.WEEKLY, {"user": amount(1500), "role:editor": Rule(Allows.UNLIMITED)}),
         Limit("image_generator", Period.MONTHLY, {"user": amount(5000), "role:subscriber": Rule(Allows.DISABLED)}),
         Limit("image_optimizer", Period.MONTHLY, {"user": amount(300)}),

@@ -46,7 +46,9 @@ def _pages(app) -> list[str]:
         if str(rule).startswith("/admin") and "GET" in rule.methods and rule.arguments <= {"store"}:
             found.add(str(rule).replace("<store>", "shop"))
     found -= {path for path in found if path.endswith((".csv", "/return")) or path in {"/admin", "/admin/shop"}}
-    return [*sorted(found), "/admin/shop/credits/2", "/admin/shop/credits?edit=2", "/admin/shop/exceptions?assign=2"]
+    user = "/admin/shop/credits/2"
+    more = [user, f"{user}/merge?q=grace", f"{user}/merge?from=3", f"{user}/erase"]
+    return [*sorted(found), *more, "/admin/shop/credits?edit=2", "/admin/shop/exceptions?assign=2"]
 
 
 @pytest.fixture(params=["empty", "filled"])
@@ -54,9 +56,12 @@ def console(request, app, shop):
     """Return the paths of the pages, with a store that has nothing, or something of each kind."""
     add_owner(app)
     put_user(shop, 2, name="Ada", email="ada@example.test", roles=["customer"])
+    put_user(shop, 3, name="Grace", email="grace@example.test")
     if request.param == "filled":
         put_package(shop, 10, 600)
-        shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
+        second = {"period": "monthly", "rules": {"user": 900}}
+        limit = {"period": "daily", "rules": {"user": 100}, "second": second}
+        shop.client.put("/v1/limits/chat", json=limit, headers=shop.headers)
         shop.client.put("/v1/operations/image", json={"module": "images", "tokens_per_unit": 40}, headers=shop.headers)
         deliver(shop, order(1, customer=2, lines=[line(quantity=2)]))
         give(shop, 2, 5_000)

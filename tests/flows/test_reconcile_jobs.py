@@ -59,7 +59,7 @@ def test_shop_that_is_gone_stops_no_other_and_one_without_keys_is_passed_over(co
     connected_shop.sell()
 
     assert reconcile(connected_shop) == "1 orders read, 1 changed, 0 not applied, 2 shops failed"
-    assert run_full_scan(connected_shop) == "1 orders read, 0 changed, 0 not applied, 1 shops failed"
+    assert run_full_scan(connected_shop) == "1 orders read, 0 changed, 0 not applied, 2 shops failed"
     assert connected_shop.balances() == {2: 100_000}
     assert watch(connected_shop).endswith(" faults, 1 repaired")
 

@@ -128,3 +128,44 @@ def test_scan_is_due_once_a_night_and_after_one_that_was_cut_off(connected_shop)
     connected_shop.poll()
     connected_shop.run_full_scan(limit=2)
     assert is_due(), "it was cut off"
+
+
+@one_engine
+def test_scan_finds_a_new_order_whose_delivery_was_lost_while_the_clock_was_set_back(connected_shop):
+    """The sync by date has read beyond it."""
+    old = connected_shop.shop.place_order(3, [(10, 1)], status="completed").id
+    connected_shop.later(3 * DAY)
+    connected_shop.connect(history="skip").listen()
+    connected_shop.later(DAY)
+    connected_shop.sell()
+    connected_shop.poll()
+    connected_shop.skew = -7200
+    missed = connected_shop.sell(4)
+    connected_shop.shop.queue.clear()
+    connected_shop.skew = 0
+    connected_shop.later(3600)
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 100_000}
+
+    report, is_through = connected_shop.run_full_scan()
+
+    assert (report.failures, is_through) == ([], True)
+    assert connected_shop.balances() == {2: 100_000, 4: 100_000}
+    shown = [
+        connected_shop.client.get(f"/v1/orders/{number}", headers=connected_shop.headers) for number in (old, missed)
+    ]
+    assert [one.status_code for one in shown] == [404, 200]
+
+
+@one_engine
+def test_order_that_fails_among_the_newest_stops_no_scan(connected_shop):
+    connected_shop.connect().listen()
+    kept, broken = connected_shop.sell(2), connected_shop.sell(3)
+    connected_shop.shop.run_queue()
+    connected_shop.shop.force_delete(kept)
+    sickness = connected_shop.served.rest.sickness
+    sickness.broken, sickness.hides_fields = {broken}, True
+
+    assert connected_shop.run_full_scan()[1]
+
+    assert connected_shop.balances() == {2: 0, 3: 100_000}

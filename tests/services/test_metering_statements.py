@@ -24,7 +24,7 @@ MOST = 25
 def driver(shop, database):
     """Return a store that has everything: plans, overrides, resets, two limits; and 20 rich users."""
     driver = SpendDriver(database, Caller(shop.id, "key"))
-    driver.limit("chat", "daily", user=100_000, guest=100_000)
+    driver.limit("chat", "daily", user=100_000, guest=100_000, second=("monthly", {"user": 500_000}))
     driver.limit("ai_forms", "monthly", user="unlimited")
     driver.settings(spend_order=["plan", "allowance", "balance"])
     driver.plan(70, tokens=5_000, months=2, now=NOW)

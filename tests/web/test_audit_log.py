@@ -38,6 +38,12 @@ def test_nested_values_are_named_by_their_fields(shop, admin):
         shop.client.put("/v1/limits/chat", json=body, headers=shop.headers)
 
     assert texts(admin.get(f"{PAGE}?subject=limit"))[0][3] == "Rules user5 →to 9"
+    body["second"] = {"period": "monthly", "rules": {"user": 70}}
+    shop.client.put("/v1/limits/chat", json=body, headers=shop.headers)
+    values = texts(admin.get(f"{PAGE}?subject=limit"))[0][3]
+    assert "Second period" in values
+    assert "Second rules user" in values
+    assert "{" not in values
 
 
 def test_one_subject_is_shown_alone(shop, admin):

@@ -96,3 +96,26 @@ def test_invalid_addresses_are_refused(app, shop):
     answers = {path: client.get(path).status_code for path in (f"{USER}?entries=x", f"{USER}?orders=x", f"{USER}0")}
     assert answers == {f"{USER}?entries=x": 422, f"{USER}?orders=x": 422, f"{USER}0": 404}
     assert client.get("/admin/shop/credits/x").status_code == 422
+
+
+def test_spend_in_the_ledger_leads_to_its_explanation(app, shop):
+    put_user(shop, 2, roles=["subscriber"])
+    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
+    give(shop, 2, 20)
+    spend(shop, 2, 110)
+    give(shop, 2, 5_000)
+    shop.client.delete("/v1/limits/chat", headers=shop.headers)
+    client = sign_in(app)
+
+    link = next(url for name, url in read(client.get(USER)).links.items() if "at=" in url)
+    page = client.get(link).text
+
+    assert "Accepted. 110 tokens: 20 from the balance, 90 from the free limit." in page
+    assert "Limit of all users: 100 tokens each day." in page
+    assert "Earlier roles are not recorded: these are the roles of now." in page
+    local = re.search(r'name="at" type="datetime-local" step="1" value="([^"]+)"', page)[1]
+    assert client.get(f"{USER}?module=chat&tokens=1&at={local}").status_code == 200
+    for at, words in (("soon", "Enter a date and a time"), ("2099-01-01T00:00", "must not be in the future")):
+        answer = client.get(USER, query_string={"module": "chat", "tokens": "1", "at": at}).text
+        assert words in answer
+        assert 'id="explain-at" name="at" type="datetime-local" step="1" value="" aria-invalid="true"' in answer

@@ -9,7 +9,7 @@ from bridge.domain.orders.review_items import GRANT, LEAVE, Question
 from bridge.domain.orders.state import Effect, Order, OrderState
 from bridge.domain.stores.stores import Store
 
-_BEHIND = timedelta(hours=26)
+BEHIND = timedelta(hours=26)
 """The most by which a shop's clock is taken to be behind."""
 _ASKED = (Question.PAID_LATER, Question.PLACED_UNCLEAR)
 """The review items of withheld orders."""
@@ -96,7 +96,7 @@ def _is_dated_early(store: Store, placed_at: datetime | None, sent_at: datetime 
     begin = store.grants_from
     if begin is None or placed_at is None or sent_at is None:
         return False
-    return begin - _BEHIND <= placed_at and sent_at < begin
+    return begin - BEHIND <= placed_at and sent_at < begin
 
 
 def _is_later(store: Store, paid_at: datetime | None) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Profile
 from bridge.domain.metering.commands import AnyRequest, CaptureRequest, RefundRequest, ReleaseRequest, SpendRequest
+from bridge.domain.metering.holds import Hold
 from bridge.domain.stores.principals import Principal
 from bridge.storage.accounts import accounts
 from bridge.storage.accounts.accounts import AccountKey
@@ -80,11 +81,16 @@ def lock(connection: Connection, requests: Sequence[AnyRequest], found: Sequence
 
 
 def check(
-    connection: Connection, requests: Iterable[AnyRequest], found: Iterable[int | None], read: Mapping[int, Account]
+    connection: Connection,
+    requests: Iterable[AnyRequest],
+    found: Iterable[int | None],
+    read: Mapping[int, Account],
+    held: Mapping[int, Hold],
 ) -> None:
-    """Raise `TryAgain`, and empty the cache, if the accounts that were read are not the cached ones.
+    """Raise `TryAgain` if the accounts and holds that were read are not where they were found.
 
-    This happens after the database was restored from a backup.
+    An account is not after the database was restored from a backup: the cache is emptied.
+    A hold is not after a merge that was committed between the two.
     """
     for request, account_id in zip(requests, found, strict=True):
         if isinstance(request, SpendRequest) and isinstance(request.who, Profile):
@@ -92,6 +98,10 @@ def check(
             if account is None or account.user_id != request.who.user_id or account.store_id != request.caller.store_id:
                 _known.forget(connection)
                 raise TryAgain("an account is not where it was")
+        elif isinstance(request, CaptureRequest | ReleaseRequest):
+            hold = held.get(request.hold_id)
+            if hold is not None and hold.account_id != account_id:
+                raise TryAgain("a hold moved with a merged account meanwhile")
 
 
 def _place_of(request: AnyRequest) -> AccountKey | None:

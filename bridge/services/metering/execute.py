@@ -71,7 +71,7 @@ def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
     if any(account.merged_into is not None for account in locked.values()):
         merged.read(connection, work)
     charge.read_days(connection, work, requests)
-    account_lookup.check(connection, requests, locked_ids, work.accounts)
+    account_lookup.check(connection, requests, locked_ids, work.accounts, work.holds)
     replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]
     close_unit(connection, work)
     return replies

@@ -10,16 +10,17 @@ from bridge.domain.accounts.accounts import Account, Balance, Profile, Who
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.metering.funding import Decision, FundingSource
 from bridge.domain.metering.limits import Allowance, WindowAllowance
+from bridge.domain.metering.spends import Spend
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.profiles import get_account
 from bridge.services.metering.charge import Priced, price, spend
 from bridge.services.metering.execute import introduce
-from bridge.services.metering.funding import funding_of, left_of_cap
+from bridge.services.metering.funding import Funding, funding_of, left_of_cap
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import policies
+from bridge.storage.metering import policies, spends
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,13 @@ def explain(
     policy.check_module(module)
     account = get_account(connection, store_id, user_id)
     work = _look(connection, policy, account, Caller(store_id, ""), {module}, now=now)
-    sources = funding_of(work, account, module)
+    return explanation_of(policy, account, work, funding_of(work, account, module), module, tokens)
+
+
+def explanation_of(
+    policy: Policy, account: Account, work: UnitOfWork, sources: Funding, module: str, tokens: int
+) -> Explanation:
+    """Return the explanation of a spend that these sources would pay."""
     cost = tokens if policy.is_metered(module) else 0
     return Explanation(
         account=account,
@@ -107,6 +114,12 @@ def explain(
         balance=work.balance_of(account),
         decision=sources.decide(cost),
     )
+
+
+def find_spends(connection: Connection, spend_ids: Sequence[int | None]) -> dict[int, Spend]:
+    """Return spends by their ids; None stands for no spend."""
+    wanted = [spend_id for spend_id in spend_ids if spend_id is not None]
+    return spends.find_many(connection, wanted) if wanted else {}
 
 
 def _find(connection: Connection, caller: Caller, who: Who | None) -> Account:

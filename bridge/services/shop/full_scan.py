@@ -6,9 +6,11 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bridge.clients.woocommerce import documents as payloads
 from bridge.clients.woocommerce.lists import Broken
-from bridge.domain.errors import ShopUnreachable
+from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.ops.clock import TOLERANCE
+from bridge.domain.orders.past_orders import BEHIND
 from bridge.domain.shop.errors import ShopBroken, ShopPageBroken
 from bridge.domain.shop.reconciliation import Report, last_night
 from bridge.domain.stores.stores import Store
@@ -18,6 +20,7 @@ from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import PAGE, Document, Progress
 from bridge.storage.engine.database import Connection
 from bridge.storage.shop import sync_state
+from bridge.storage.stores import stores
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,8 @@ def run_full_scan(
 ) -> tuple[Report, bool]:
     """Read the orders of the last weeks with grants, refunds or review items again, `limit` at most.
 
-    Some changes are never delivered: a deleted refund, a permanent deletion.
+    Some changes are never delivered: a deleted refund, a permanent deletion. New
+    orders that a sync by date cannot find are read as well, see `_read_unknown`.
     Continues where the last call stopped; returns the report, and whether it is done.
     """
     report = Report()
@@ -44,6 +48,7 @@ def run_full_scan(
     try:
         if not after:
             health.retry(sync, report, now=now)
+            _read_unknown(sync, report, now=now)
         for start in range(0, len(numbers), PAGE):
             if not sync.may_go_on():
                 return report, False
@@ -68,6 +73,33 @@ def run_full_scan(
         ingest.note_position(sync, swept_to=None, swept_at=now)
         health.note_run(sync, "sweep", None, report, now=now)
     return report, is_through
+
+
+def _read_unknown(sync: SyncContext, report: Report, *, now: datetime) -> None:
+    """Apply the newest orders that are not known: their delivery was lost, and a clock set back dated them too early.
+
+    Orders from before the shop was connected are left to the owner's decision about them.
+    """
+    try:
+        newest = sync.shop.list_newest(per_page=PAGE)
+    except ShopPageBroken:
+        # One of them fails in the shop: the sync names it and sets it aside.
+        return
+    with sync.transaction() as connection:
+        begin = stores.connected_at(connection, sync.store.id)
+        unknown = [one for one in newest.items if not apply.is_known(connection, sync.store, one["id"])]
+    if begin is not None:
+        missed = [one for one in unknown if _is_placed_after(one, begin - BEHIND)]
+        for some in ingest.in_parts(missed):
+            ingest.apply_documents(sync, some, report, now=now)
+
+
+def _is_placed_after(document: Document, moment: datetime) -> bool:
+    try:
+        order = payloads.read_order(document)
+    except InvalidRequest:
+        return False
+    return (order.placed_at or order.modified_at) >= moment
 
 
 def compare_all(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Report:

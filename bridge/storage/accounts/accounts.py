@@ -155,6 +155,12 @@ def get(connection: Connection, account_id: int) -> Account:
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
+def updated_at(connection: Connection, account_id: int) -> datetime:
+    """Return when anything of an account last changed: its balance, its profile or its roles."""
+    found: datetime = connection.execute(select(accounts.c.updated_at).where(accounts.c.id == account_id)).scalar_one()
+    return found
+
+
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
     """Return the id of the only user of a store with each of these emails, as `normalize_email` writes them.
 

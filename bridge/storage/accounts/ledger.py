@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, text
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, func, or_, select, text
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.storage.accounts.tables import accounts, entries
 from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.engine.ids import first_id_at
 
 _COLUMNS = (
     "account_id",
@@ -57,6 +59,8 @@ _NET_BY_ORDER = (
     .group_by(entries.c.order_number)
 )
 _PURCHASE = Writer(accounts, ("id", "purchased"), keys=("id",), add=("purchased",), is_update=True)
+_LATE = timedelta(minutes=1)
+"""How much later than its entry's moment an id may be made: a batch waits for the database in between."""
 _PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
 
 
@@ -88,6 +92,18 @@ def list_page(connection: Connection, account_id: int, *, before: int | None, li
         statement = statement.where(entries.c.id < before)
     rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
     return [_to_entry(row) for row in rows]
+
+
+def find_before(connection: Connection, account_id: int, *, at: datetime) -> Entry | None:
+    """Return an account's last entry before a moment."""
+    statement = (
+        select(entries)
+        .where(entries.c.account_id == account_id, entries.c.id < first_id_at(at + _LATE), entries.c.created_at < at)
+        .order_by(entries.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _to_entry(row)
 
 
 def list_credits(

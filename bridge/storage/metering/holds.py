@@ -81,19 +81,19 @@ def settle(connection: Connection, settled: Iterable[Hold]) -> None:
 
 
 def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner]:
-    """Return the owner of each hold, which never changes; unknown ids are left out."""
+    """Return the owner of each hold; a merge may change it until the account is locked. Unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
     return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:
     """Return these holds; to change them, lock their accounts first."""
-    return {row.id: _to_hold(row) for row in connection.execute(_BY_ID, {"ids": sorted(hold_ids)})}
+    return {row.id: to_hold(row) for row in connection.execute(_BY_ID, {"ids": sorted(hold_ids)})}
 
 
 def list_open(connection: Connection, account_ids: Collection[int], *, now: datetime) -> list[Hold]:
     """Return the holds of these accounts that reserve tokens at this moment."""
-    return [_to_hold(row) for row in connection.execute(_OPEN, {"ids": sorted(account_ids), "now": now})]
+    return [to_hold(row) for row in connection.execute(_OPEN, {"ids": sorted(account_ids), "now": now})]
 
 
 def list_open_of_store(
@@ -104,7 +104,7 @@ def list_open_of_store(
     if before is not None:
         statement = statement.where(holds.c.id < before)
     rows = connection.execute(statement.order_by(holds.c.id.desc()).limit(limit))
-    return [_to_hold(row) for row in rows]
+    return [to_hold(row) for row in rows]
 
 
 def held_balances(connection: Connection, account_ids: Collection[int], *, now: datetime) -> dict[int, int]:
@@ -143,6 +143,7 @@ def _value(hold: Hold, name: str) -> Any:
     return value.value if name == "state" else value
 
 
-def _to_hold(row: Row[Any]) -> Hold:
+def to_hold(row: Row[Any]) -> Hold:
+    """Return the hold in a row."""
     values = {name: getattr(row, name) for name in _COLUMNS}
     return Hold(**{**values, "state": HoldState(row.state), "plan_parts": unpack_parts(row.plan_parts)})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from bridge.storage.engine.ids import new_id
+from bridge.storage.engine.ids import first_id_at, new_id
 from bridge.storage.stores.tables import changes
 
 
@@ -50,6 +51,26 @@ def add(
             created_at=now,
         )
     )
+
+
+def list_since(
+    connection: Connection, store_id: int, subjects: Sequence[str], *, since: datetime, limit: int
+) -> list[Change]:
+    """Return the changes of these subjects from a moment on, the newest first, at most `limit`."""
+    statement = select(changes).where(
+        changes.c.store_id == store_id,
+        changes.c.id >= first_id_at(since),
+        changes.c.created_at >= since,
+        changes.c.subject.in_(subjects),
+    )
+    return [Change(**row._mapping) for row in connection.execute(statement.order_by(changes.c.id.desc()).limit(limit))]
+
+
+def first_of(connection: Connection, store_id: int) -> Change | None:
+    """Return the first recorded change of a store."""
+    statement = select(changes).where(changes.c.store_id == store_id).order_by(changes.c.id).limit(1)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Change(**row._mapping)
 
 
 def list_page(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.admin.admins import Role
@@ -97,6 +97,7 @@ def show_one(store: str, bulk: str) -> ResponseReturnValue:
             _read_id(bulk),
             after=path_number(after, "after") if after else 0,
             only_failed=request.args.get("show") == "failed",
+            now=utcnow(),
         )
     return render_template("admin/bulk_change.html", page=page, store=page.store, admin=current_admin())
 
@@ -118,6 +119,19 @@ def cancel(store: str, bulk: str) -> ResponseReturnValue:
     found, bulk_id, now = _store(store), _read_id(bulk), utcnow()
     in_transaction(lambda connection: bulk_changes.cancel(connection, found, bulk_id, now=now))
     return redirect(url_for("bulk.show_one", store=store, bulk=bulk_id), 303)
+
+
+@bp.post("/<bulk>/undo")
+@needs(Role.MANAGER)
+def undo(store: str, bulk: str) -> ResponseReturnValue:
+    """Take back the applied rows of a recent bulk change, once."""
+    found, bulk_id, admin, now = _store(store), _read_id(bulk), current_admin(), utcnow()
+    made = in_transaction(lambda connection: bulk_changes.undo(connection, found, bulk_id, admin=admin, now=now))
+    if made is None:
+        flash("Nothing was undone: no row is applied, or the change ended more than 15 minutes ago.", "bad")
+        return redirect(url_for("bulk.show_one", store=store, bulk=bulk_id), 303)
+    bulk_changes.apply(transaction, made.id, now=now)
+    return redirect(url_for("bulk.show_one", store=store, bulk=made.id), 303)
 
 
 @bp.get("/<bulk>/failed.csv")

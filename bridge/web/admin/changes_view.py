@@ -128,7 +128,7 @@ def _flatten(value: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, each in value.items():
         if isinstance(each, dict):
-            fields |= {f"{name} {inner}": deeper for inner, deeper in each.items()}
+            fields |= {f"{name} {inner}": deeper for inner, deeper in _flatten(each).items()}
         else:
             fields[name] = each
     return fields

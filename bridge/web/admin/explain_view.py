@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.errors import InvalidRequest
+from bridge.domain.metering.errors import UnknownModule
 from bridge.domain.metering.funding import Decision, FundingSource, Refusal, Source
 from bridge.domain.metering.limits import WindowAllowance
-from bridge.services.metering import quotes
+from bridge.rendering.past import describe_gap
+from bridge.services.metering import past, quotes
 from bridge.services.metering.overview import AccountOverview
 from bridge.services.metering.quotes import Explanation
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.user_limits_view import audience_words, period_words, rule_words
 from bridge.web.api.parsing import typed_amount
-from bridge.web.i18n.formatting import local_time, number
+from bridge.web.i18n.formatting import LocalTime, local_time, number
 
 _SOURCES = {Source.PLAN: "the plan", Source.BALANCE: "the balance", Source.ALLOWANCE: "the free limit"}
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainForm:
-    """The question: would a spend of so many tokens be accepted? `error` is about the field `error_field`."""
+    """The question: would a spend of so many tokens be accepted? `error` is about the field `error_field`.
+
+    `at` is a moment of the past, in the store's time or with an offset; empty for now.
+    """
 
     module: str = ""
     tokens: str = "1"
+    at: str = ""
     error: str = ""
     error_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The answer in one sentence, and the steps that lead to it as terms with their texts."""
+    """The answer in one sentence, and the steps that lead to it as terms with their texts.
+
+    `at` is the past moment it is about, `gaps` name what was not recorded then.
+    """
 
     is_accepted: bool
     answer: str
     steps: tuple[tuple[str, str], ...]
+    at: LocalTime | None = None
+    gaps: tuple[str, ...] = ()
 
 
 def explain(
@@ -50,11 +62,33 @@ def explain(
     if tokens is None:
         error = f"Enter a whole number of tokens from 0 to {number(MAX_TOKENS)}."
         return replace(asked, error=error, error_field="tokens"), None
-    account = known.account
-    found = quotes.explain(
-        connection, account.store_id, account.user_id or 0, module=asked.module, tokens=tokens, now=now
-    )
-    return asked, _explained(found, known.policy.calendar.zone)
+    account, zone = known.account, known.policy.calendar.zone
+    user_id, store_id = account.user_id or 0, account.store_id
+    if not asked.at:
+        found = quotes.explain(connection, store_id, user_id, module=asked.module, tokens=tokens, now=now)
+        return asked, _explained(found, zone)
+    at = _read_at(asked.at, zone)
+    if at is None:
+        error = "Enter a date and a time, such as 2026-11-20 14:05."
+        return replace(asked, error=error, error_field="at"), None
+    asked = replace(asked, at=at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S"))
+    try:
+        decided = past.explain_at(connection, store_id, user_id, module=asked.module, tokens=tokens, at=at, now=now)
+    except InvalidRequest as error:
+        return replace(asked, error=f"The time {error.fields[0].message}.", error_field="at"), None
+    except UnknownModule:
+        return replace(asked, error="The store did not have this module then.", error_field="module"), None
+    gaps = tuple(describe_gap(gap.value, since=decided.recorded_since) for gap in decided.gaps)
+    return asked, replace(_explained(decided.explanation, zone), at=local_time(at, zone), gaps=gaps)
+
+
+def _read_at(text: str, zone: tzinfo) -> datetime | None:
+    """Return the moment of a text in UTC; without an offset, it is in the store's time. None for no moment."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _explained(found: Explanation, zone: tzinfo) -> Explained:

@@ -50,7 +50,7 @@ SETTINGS = Section(
 )
 
 NAVIGATION: tuple[Item | Section, ...] = (
-    Item("Credits", "credits.show", also=("balance", "user_limits", "user_sites")),
+    Item("Credits", "credits.show", also=("balance", "user_limits", "user_sites", "user_merge", "user_erase")),
     Item("Exceptions", "exceptions.show", also=("comparison",)),
     Item("Deliveries", "deliveries.show"),
     SETTINGS,

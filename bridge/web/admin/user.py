@@ -107,7 +107,9 @@ def _account(store: str, user_id: str) -> Account:
 def _explain() -> ExplainForm | None:
     if "module" not in request.args:
         return None
-    return ExplainForm(request.args["module"].strip()[:64], request.args.get("tokens", "").strip()[:40])
+    # A plus sign that was not encoded arrives as a space.
+    at = request.args.get("at", "").strip()[:40]
+    return ExplainForm(request.args["module"].strip()[:64], request.args.get("tokens", "").strip()[:40], at)
 
 
 def _entry_before() -> int | None:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bridge.domain.accounts.ledger import Entry, Kind
+from bridge.domain.metering.spends import Spend
 from bridge.domain.stores.stores import Policy, Store
+from bridge.rendering.documents import format_timestamp
 from bridge.rendering.ids import encode_id
 from bridge.services.accounts import profiles
+from bridge.services.metering import quotes
 from bridge.services.metering.overview import get_overview
 from bridge.services.orders import comparisons, purchases
 from bridge.services.orders.purchases import Purchase
@@ -44,8 +47,17 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A spend as a question to explain: its module, its price, and its moment with an offset."""
+
+    module: str
+    tokens: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One line of the ledger; `tokens` and `debt` are signed."""
+    """One line of the ledger; `tokens` and `debt` are signed. `asked` explains a spend, None for other entries."""
 
     at: LocalTime
     kind: str
@@ -55,6 +67,7 @@ class EntryRow:
     balance_after: int
     actor: str
     reason: str
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +164,7 @@ def user_page(
         usage=user_usage(connection, store, known.policy, account, days=shown.days, now=now),
         linked=sites_of_user(connection, known.policy, account, form=shown.cap_form, now=now),
         new_key=shown.new_key,
-        entries=tuple(_entry(entry, known.policy, zone) for entry in entries[:ENTRIES]),
+        entries=_entries(connection, entries[:ENTRIES], known.policy, zone),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=shown.before is None,
         purchases=purchase_rows(connection, store, bought.purchases),
@@ -165,7 +178,16 @@ def user_page(
     )
 
 
-def _entry(entry: Entry, policy: Policy, zone: tzinfo) -> EntryRow:
+def _entries(connection: Connection, entries: Sequence[Entry], policy: Policy, zone: tzinfo) -> tuple[EntryRow, ...]:
+    spent = quotes.find_spends(connection, [entry.spend_id for entry in entries if entry.kind is Kind.SPEND])
+    return tuple(_entry(entry, spent.get(entry.spend_id or 0), policy, zone) for entry in entries)
+
+
+def _asked(spend: Spend | None) -> Asked | None:
+    return None if spend is None else Asked(spend.module, spend.tokens, format_timestamp(spend.created_at))
+
+
+def _entry(entry: Entry, spend: Spend | None, policy: Policy, zone: tzinfo) -> EntryRow:
     # The reason of a spend is the key of its module.
     is_module = entry.kind in {Kind.SPEND, Kind.REFUND} and entry.reason in policy.module_keys
     return EntryRow(
@@ -177,6 +199,7 @@ def _entry(entry: Entry, policy: Policy, zone: tzinfo) -> EntryRow:
         balance_after=entry.balance_after,
         actor=entry.actor,
         reason=policy.label_of(entry.reason) if is_module else entry.reason,
+        asked=_asked(spend if entry.kind is Kind.SPEND else None),
     )
 
 

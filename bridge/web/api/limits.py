@@ -14,7 +14,7 @@ from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOp
 from bridge.domain.metering.limits import Allows, Override, Period, Rule
 from bridge.domain.metering.pricing import Operation
 from bridge.rendering.settings import operation_document, override_document, reset_document
-from bridge.services.metering import manual_resets, overrides, prices, quotes
+from bridge.services.metering import manual_resets, overrides, past, prices, quotes
 from bridge.web.api.answers.limits import Explanation, OperationOut, OverrideOut, ResetOut, UserResetOut
 from bridge.web.api.answers.parts import (
     ItemList,
@@ -34,8 +34,9 @@ from bridge.web.api.parsing import (
     path_module,
     path_number,
     read_body,
+    read_moment,
 )
-from bridge.web.api.quote_documents import explanation_document
+from bridge.web.api.quote_documents import explanation_document, past_explanation_document
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, utcnow
 
@@ -194,20 +195,30 @@ def delete_operation(key: str) -> Response:
         Parameter(
             "tokens", "Tokens to spend, 1 without it.", {"type": "integer", "minimum": 0, "maximum": MAX_USER_ID}, 120
         ),
+        Parameter(
+            "at",
+            "A moment of the past: explains the decision that was made then. Everything is that of just before it.",
+            {"type": "string", "format": "date-time"},
+            "2026-11-20T12:00:00Z",
+        ),
     ),
     errors=(UnknownUser, UnknownModule),
 )
 def explain(user_id: str) -> Response:
-    """Return the roles, the rule, the window and the sources that would decide a spend. Nothing is charged."""
+    """Return the roles, the rule, the window and the sources that would decide a spend. Nothing is charged.
+
+    With `at`, return those that decided at that moment, and which of them were not recorded.
+    """
     module = path_module(request.args.get("module", ""))
     tokens = path_number(request.args.get("tokens", "1"), "tokens", low=0)
-    number = path_number(user_id, "user_id")
+    number, now, store_id = path_number(user_id, "user_id"), utcnow(), caller().store_id
+    at = read_moment(request.args["at"], "at") if "at" in request.args else None
     with reading() as connection:
-        return json_response(
-            explanation_document(
-                quotes.explain(connection, caller().store_id, number, module=module, tokens=tokens, now=utcnow())
-            )
-        )
+        if at is None:
+            found = quotes.explain(connection, store_id, number, module=module, tokens=tokens, now=now)
+            return json_response(explanation_document(found))
+        decided = past.explain_at(connection, store_id, number, module=module, tokens=tokens, at=at, now=now)
+        return json_response(past_explanation_document(decided))
 
 
 @bp.put("/users/<user_id>/limits/<module>")

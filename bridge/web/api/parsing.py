@@ -57,6 +57,19 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("must be in the years 1 to 9999 in UTC") from None
 
 
+def read_moment(text: str, field: str) -> datetime:
+    """Return the moment in a query parameter, in UTC; raises `InvalidRequest` for the field."""
+    try:
+        # A plus sign that was not encoded arrives as a space.
+        found = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        if found.tzinfo is None:
+            raise ValueError
+        return _in_utc(found)
+    except ValueError:
+        message = "must be a time with an offset, such as 2026-11-20T12:00:00Z"
+        raise InvalidRequest(fields=[FieldError(field, message)]) from None
+
+
 Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
 """A time with an offset, stored in UTC."""
 Tokens = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]

@@ -8,8 +8,10 @@ from bridge.domain.metering.funding import Decision, Refusal, Source
 from bridge.domain.metering.limits import Allowance, Allows, Period, WindowAllowance
 from bridge.rendering.amounts import count_tokens
 from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.past import gap_document
 from bridge.rendering.receipts import allowance_document, balance_document
 from bridge.services.metering.charge import Priced
+from bridge.services.metering.past import PastExplanation
 from bridge.services.metering.quotes import Explanation, Quote
 
 
@@ -47,6 +49,12 @@ def explanation_document(found: Explanation) -> Document:
         "shortfall": decision.shortfall,
         "words": _words(found),
     }
+
+
+def past_explanation_document(found: PastExplanation) -> Document:
+    """Return the explanation of a past decision: also its moment, and the values that were not recorded."""
+    gaps = [gap_document(gap.value, since=found.recorded_since) for gap in found.gaps]
+    return {**explanation_document(found.explanation), "at": format_timestamp(found.at), "not_recorded": gaps}
 
 
 def _paid_by(decision: Decision) -> Document:

@@ -102,8 +102,22 @@ class SourceLeft(Answer):
     """Tokens it can pay; null if unlimited."""
 
 
+class NotRecorded(Answer):
+    """A value that was not recorded for the moment, so that the one of now is used."""
+
+    code: Annotated[
+        Literal["roles_not_recorded", "rules_not_recorded", "too_many_changes", "plans_not_recorded", "use_not_exact"],
+        Field(examples=["roles_not_recorded"]),
+    ]
+    """Code of the value."""
+    sentence: Annotated[str, Field(examples=["Earlier roles are not recorded: these are the roles of now."])]
+    """The same in words."""
+    since: Time | None
+    """First moment for which rules are recorded; null for other values."""
+
+
 class Explanation(Answer):
-    """How a spend would be decided."""
+    """How a spend would be decided, or was decided at an earlier moment."""
 
     user: Annotated[int, Field(examples=[42])]
     """ID of the user in the shop."""
@@ -142,3 +156,7 @@ class Explanation(Answer):
     """Tokens that are missing."""
     words: Annotated[list[str], Field(examples=[["Accepted: 120 tokens, 120 from balance."]])]
     """The decision in sentences."""
+    at: Annotated[Time | None, Field(default=None)]
+    """The moment that was asked about; absent without one."""
+    not_recorded: Annotated[list[NotRecorded], Field(default_factory=list)]
+    """Values that were not recorded for the moment; absent without one."""

@@ -1,0 +1,181 @@
+"""An explanation of an earlier moment is the one that was given then, whatever changed since."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+
+from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Override, Period, Rule
+from bridge.rendering.documents import format_timestamp
+from bridge.rendering.settings import limit_document, override_document
+from bridge.services.metering.past_rules import read_limit, read_override
+from bridge.storage.metering import past
+from bridge.web.context import utcnow
+from tests.factories import deliver, give, line, order, put_user, spend
+from tests.support import ledger_sql
+
+KEYS = ("metered", "price", "rule", "window", "windows", "refused_by", "sources", "balance", "verdict", "paid_by")
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def explain(shop, *, module="chat", tokens=50, status=200, user=2, **more):
+    query = {"module": module, "tokens": tokens} | more
+    answer = shop.client.get(f"/v1/users/{user}/explain", query_string=query, headers=shop.headers)
+    assert answer.status_code == status, answer.text
+    return answer.json
+
+
+def put(shop, path, body):
+    answer = shop.client.put(f"/v1/{path}", json=body, headers=shop.headers)
+    assert answer.status_code == 200, answer.text
+
+
+def post(shop, path, body, key):
+    return shop.client.post(f"/v1/{path}", json=body, headers=shop.headers | {"Idempotency-Key": key})
+
+
+def act(shop, rng, number, spent, held):
+    """Do one thing that changes the values that decide spends."""
+    kind = rng.choice(("spend", "spend", "spend", "refund", "hold", "settle", "give", "limit", "own", "reset", "store"))
+    key = f"act-{number}"
+    if kind == "spend":
+        answer = spend(shop, 2, rng.randint(1, 60), module=rng.choice(("chat", "images")))
+        spent += [answer.json["id"]] if answer.status_code == 201 else []
+    elif kind == "refund" and spent:
+        post(shop, f"spends/{rng.choice(spent)}/refund", {"tokens": rng.randint(1, 5), "reason": "test"}, key)
+    elif kind == "hold":
+        answer = post(shop, "holds", {"user": {"id": 2}, "module": "chat", "tokens": rng.randint(1, 40)}, key)
+        held += [answer.json["id"]] if answer.status_code == 201 else []
+    elif kind == "settle" and held:
+        hold = held.pop()
+        capture = rng.random() < 0.5
+        post(shop, f"holds/{hold}/{'capture' if capture else 'release'}", {"tokens": 3} if capture else {}, key)
+    elif kind == "give":
+        give(shop, 2, rng.randint(1, 100))
+    else:
+        change_rules(shop, rng, kind)
+
+
+def change_rules(shop, rng, kind):
+    """Change a limit, a user's own limit, the beginning of a window, or settings of the store."""
+    if kind == "limit":
+        rules = {"user": rng.choice([0, 30, 100, "unlimited", "disabled"]), "role:vip": 400}
+        body = {"period": rng.choice(["daily", "monthly"]), "rules": rules}
+        if rng.random() < 0.5:
+            body["second"] = {"period": "never", "rules": {"user": 500}}
+        put(shop, "limits/chat", body)
+    elif kind == "own":
+        put(shop, "users/2/limits/chat", {"limit": rng.choice([5, 70, "unlimited"])})
+    elif kind == "reset":
+        shop.client.post("/v1/users/2/limits/reset", json={"module": "chat"}, headers=shop.headers)
+    elif kind == "store":
+        put(shop, "store", {"spend_order": rng.sample(["plan", "balance", "allowance"], 3)})
+        put(shop, "modules/chat", {"metered": rng.random() < 0.8})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_earlier_answer_is_given_again(shop, database, seed):
+    rng = random.Random(seed)
+    put_user(shop, 2, roles=["subscriber"])
+    put(shop, "modules/images", {"label": "Images"})
+    put(shop, "limits/chat", {"period": "daily", "rules": {"user": 100}})
+    put(shop, "packages/10", {"plan": "Pro", "tokens": 200, "months": 2})
+    deliver(shop, order(1, lines=[line()]) | {"date_created_gmt": (utcnow() - timedelta(days=3)).isoformat()[:19]})
+    answers, spent, held = [], [], []
+    for number in range(30):
+        answers.append((utcnow(), explain(shop)))
+        act(shop, rng, f"{seed}-{number}", spent, held)
+
+    for at, then in answers:
+        found = explain(shop, at=format_timestamp(at))
+        assert {key: found.get(key) for key in KEYS} == {key: then.get(key) for key in KEYS}
+    assert {gap["code"] for gap in found["not_recorded"]} <= {"roles_not_recorded", "plans_not_recorded"}
+    assert ledger_sql.faults(database) == []
+
+
+@pytest.mark.parametrize("most", [0, 200_000])
+def test_use_is_computed_from_either_side_of_the_moment(shop, monkeypatch, most):
+    """From the window's beginning where too many spends followed, and not exactly where both sides have too many."""
+    put(shop, "limits/chat", {"period": "daily", "rules": {"user": 100}})
+    spend(shop, 2, 10)
+    at = utcnow()
+    spend(shop, 2, 20)
+    spend(shop, 2, 5)
+
+    monkeypatch.setattr(past, "MOST_SCANNED", 1)
+    found = explain(shop, at=format_timestamp(at))
+    assert found["window"]["used"] == 10
+    assert "use_not_exact" not in {gap["code"] for gap in found["not_recorded"]}
+    monkeypatch.setattr(past, "MOST_SCANNED", most)
+    found = explain(shop, at=format_timestamp(at))
+    assert found["window"]["used"] == (10 if most else 35)
+    assert ("use_not_exact" in {gap["code"] for gap in found["not_recorded"]}) is (most == 0)
+
+
+def test_moment_of_a_spend_explains_the_spend_itself(shop):
+    put(shop, "limits/chat", {"period": "daily", "rules": {"user": 100}})
+    give(shop, 2, 30)
+    made = spend(shop, 2, 110).json
+
+    found = explain(shop, tokens=110, at=made["created_at"])
+
+    assert found["verdict"] == "accepted"
+    assert found["paid_by"] == made["paid_by"]
+    assert found["at"] == made["created_at"]
+
+
+@one_engine
+def test_unrecorded_values_are_named(shop, database):
+    put_user(shop, 2, roles=["subscriber"])
+    at = utcnow()
+    assert explain(shop, at=format_timestamp(at))["not_recorded"] == []
+
+    put_user(shop, 2, roles=["editor"])
+    (gap,) = explain(shop, at=format_timestamp(at))["not_recorded"]
+    assert (gap["code"], gap["since"]) == ("roles_not_recorded", None)
+    # As after an update: the store is older than the record of its changes.
+    with database.transaction() as connection:
+        connection.exec_driver_sql("delete from changes")
+    put(shop, "store", {"low_balance": 7})
+    gaps = explain(shop, at=format_timestamp(at))["not_recorded"]
+    assert [each["code"] for each in gaps] == ["roles_not_recorded", "rules_not_recorded"]
+    assert datetime.fromisoformat(gaps[1]["since"]) > at
+
+
+@one_engine
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2099-01-01T00:00:00Z",
+        "2001-01-01T00:00:00Z",
+        "yesterday",
+        "2026-11-20T12:00:00",
+        "",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
+def test_invalid_moment_is_refused(shop, at):
+    put_user(shop, 2)
+
+    assert [fault["field"] for fault in explain(shop, at=at, status=422)["errors"]] == ["at"]
+
+
+@one_engine
+def test_module_that_did_not_exist_then_is_unknown(shop):
+    put_user(shop, 2)
+    at = utcnow()
+    put(shop, "modules/video", {"label": "Video"})
+
+    assert explain(shop, module="video", at=format_timestamp(at), status=404)["code"] == "unknown_module"
+    assert explain(shop, module="video")["module"] == "video"
+
+
+def test_recorded_rules_are_read_back_as_they_were():
+    rules = {"guest": Rule(Allows.DISABLED), "user": Rule(Allows.AMOUNT, 9), "role:vip": Rule(Allows.UNLIMITED)}
+    for second in (None, LimitWindow(Period.MONTHLY, rules)):
+        limit = Limit("chat", Period.DAILY, rules, "Buy more", second)
+        assert read_limit(limit_document(limit)) == limit
+    for own in (Override("chat", rules["user"]), Override("chat", rules["guest"], utcnow(), rules["role:vip"])):
+        assert read_override(override_document(2, own)) == own
