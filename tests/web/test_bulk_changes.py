@@ -14,6 +14,7 @@ from bridge.services.admin.bulk_changes import BATCH
 from bridge.web.context import utcnow
 from tests.factories import add_shop, balance_of, spend
 from tests.support.bulk_files import BULK, LIST, entries, run_job, upload
+from tests.support.forms import read_form
 from tests.support.ledger_sql import count, rows
 from tests.support.pages import EMAIL, read, send, sign_in
 
@@ -160,8 +161,13 @@ def test_bulk_form_without_users_or_tokens_is_refused(app, people, database):
     client = sign_in(app)
     form = read(client.get(LIST)).form("bulk/users")
 
-    assert send(client, form, tokens="5").status_code == 422
-    assert send(client, form, tokens="abc", user="2").status_code == 422
+    assert "Choose 1 to 10,000 users." in send(client, form, tokens="5").text
+    kept = send(client, form, tokens="abc", user="2", mode="subtract", reason="A <b> reason")
+    assert kept.status_code == 422
+    fields = read_form(kept, "bulk/users").fields
+    assert (fields["tokens"], fields["mode"], fields["reason"]) == ("abc", "subtract", "A <b> reason")
+    assert re.findall(r'value="(\d+)" form="bulk" checked', kept.text) == ["2"]
+    assert "Enter the tokens to add or subtract as a whole number." in kept.text
     assert send(client, form, tokens="0", user="2").status_code == 422
     assert send(client, form, tokens="5", user="2", form_key="").status_code == 422
     people.client.put("/v1/store", json={"require_reason": True}, headers=people.headers)
