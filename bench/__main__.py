@@ -25,7 +25,9 @@ from tests.support.postgres import Cluster, find_bindir, start_cluster
 def main() -> int:
     """Run the requested parts and print the table; return 1 where an audit found a fault."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks, as ratios taken in one run.")
-    parser.add_argument("--only", choices=("http", "process", "reconcile", "growth"), help="one part of them")
+    parser.add_argument(
+        "--only", choices=("http", "process", "reconcile", "growth", "console"), help="one part of them"
+    )
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
     growth.add_options(parser)
     parser.add_argument("--seconds", type=float, default=over_http.SECONDS, help="how long each load over HTTP lasts")
@@ -42,17 +44,22 @@ def main() -> int:
             rows += _postgresql(wanted)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if wanted.only != "growth":
+    if wanted.only not in ("growth", "console"):
         _print(rows)
-    grown = _growth(wanted) if wanted.only in (None, "growth") else []
+    grown = _growth(wanted)
     is_right = all(row.is_right for row in grown) or not wanted.check
     return 0 if all(row.audit == "ok" for row in rows) and is_right else 1
 
 
 def _growth(wanted: argparse.Namespace) -> list[growth.Growth]:
     engines = growth.ENGINES if wanted.engine is None else (wanted.engine,)
-    rows = growth.measure(engines, small=wanted.small, large=wanted.large)
-    growth.show(rows)
+    rows: list[growth.Growth] = []
+    if wanted.only in (None, "growth"):
+        rows += growth.measure(engines, small=wanted.small, large=wanted.large)
+    if wanted.only in (None, "console"):
+        rows += growth.measure_console(engines, small=wanted.small, large=wanted.large)
+    if rows:
+        growth.show(rows)
     return rows
 
 

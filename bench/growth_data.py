@@ -68,6 +68,15 @@ def add_spends(database: Database, store_id: int, *, users: int, rounds: int, no
         )
 
 
+def add_usage(database: Database, *, users: int, days: int, apart: int, now: datetime) -> None:
+    """Add the use of each user on so many days, that many days apart; nothing else that a spend writes."""
+    as_day = ":day" if database.is_sqlite else "cast(:day as date)"
+    for turn in range(days):
+        day = (now - timedelta(days=1 + turn * apart)).date().isoformat()
+        values = {"first": _FIRST, "day": day, "tokens": turn + 1}
+        _run(database, _USAGE.replace(":day", as_day), values, low=1, high=users)
+
+
 def add_answers(database: Database, store_id: int, *, users: int, now: datetime) -> None:
     """Store the answer of each user's first spend under a key."""
     spent = _FIRST + 10_000_000_000

@@ -28,7 +28,7 @@ from tests.support.ledger_sql import rows
 from tests.support.linked_sites import account, bearer, link
 
 EMAIL, NAME, SITE = "ada.lovelace@example.test", "Ada Lovelace", "Ada's blog"
-SECRETS = (EMAIL, NAME, "Lovelace", "Ada's", "blog.example.com")
+SECRETS = (EMAIL, NAME, "Lovelace", "Ada's", "blog.example.com", "ada-before.example.com")
 
 
 def person_order(number, status="completed", *, at=0, customer=2, placed=None, **more):
@@ -59,11 +59,12 @@ def ada(shop):
     headers = shop.headers | {"Idempotency-Key": "back"}
     back = {"tokens": 10, "reason": f"{NAME} complained"}
     assert shop.client.post(f"/v1/spends/{spent['id']}/refund", json=back, headers=headers).status_code == 201
-    site = link(shop, 2, name=SITE)
+    site = link(shop, 2, name=SITE, url="https://ada-before.example.com/")
     key = bearer(site["access_key"]) | {"Idempotency-Key": "site"}
     assert shop.client.post("/v1/spends", json={"module": "chat", "tokens": 9}, headers=key).status_code == 201
     path = f"/v1/sites/{site['id']}"
-    assert shop.client.patch(path, json={"monthly_cap": 100}, headers=shop.headers).status_code == 200
+    for change in ({"monthly_cap": 100}, {"url": "https://blog.example.com/"}):
+        assert shop.client.patch(path, json=change, headers=shop.headers).status_code == 200
     hold = {"user": {"id": 2}, "module": "chat", "tokens": 40, "reference": NAME}
     assert shop.client.post("/v1/holds", json=hold, headers=shop.headers | {"Idempotency-Key": "h"}).status_code == 201
     return shop

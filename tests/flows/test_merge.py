@@ -203,6 +203,8 @@ def test_linked_sites_and_own_limits_go_with_the_person(person, database):
     path = f"/v1/spends/{first.get_json()['id']}/refund"
     assert person.client.post(path, json=back, headers=key | {"Idempotency-Key": "r"}).status_code == 201
     assert account(person, site["access_key"]).get_json()["balance"]["balance"] == 1980
+    quoted = person.client.post("/v1/quotes", json={"items": [{"module": "ai_forms", "tokens": 1980}]}, headers=key)
+    assert quoted.get_json()["affordable"]
     [found] = listed(person, NEW)
     assert (found["id"], found["used_this_month"]) == (site["id"], 20)
     linked = {"code": code, "url": "https://two.example.com/", "name": "Two"}
@@ -265,7 +267,7 @@ def test_event_and_recorded_change_name_both(person, database):
 
 
 def test_spends_on_their_way_are_charged_to_the_person(app, person, database):
-    """Spends of both users and of a linked site run while they are merged; each is answered, and none is lost."""
+    """Spends of both users and of a linked site, and orders, arrive during the merge; each counts once."""
     site = link(person, OLD)
     key = bearer(site["access_key"])
     body = {"module": "ai_forms", "tokens": 1}
@@ -274,6 +276,8 @@ def test_spends_on_their_way_are_charged_to_the_person(app, person, database):
         client = app.test_client()
         if number == 20:
             return merge(person, NEW, OLD).status_code
+        if number % 10 == 5:
+            return deliver(person, order(100 + number, customer=OLD), client=client).status_code + 1
         if number % 3 == 0:
             headers = key | {"Idempotency-Key": f"site-{number}"}
             return client.post("/v1/spends", json=body, headers=headers).status_code
@@ -284,12 +288,13 @@ def test_spends_on_their_way_are_charged_to_the_person(app, person, database):
         statuses = list(pool.map(act, range(60)))
 
     assert set(statuses) == {201}
-    assert balance_of(person, NEW) == 2000 - 59
+    # 6 orders of 1000 tokens, 53 spends, and the merge.
+    assert balance_of(person, NEW) == 8000 - 53
     # A refund by a process that knows nothing of the merge.
     [first] = rows(database, "select id from spends order by id limit 1")
     path = f"/v1/spends/{encode_id('sp', first['id'])}/refund"
     assert post(person, path, "back", reason="failed").status_code == 201
-    assert balance_of(person, OLD) == 2000 - 58
+    assert balance_of(person, OLD) == 8000 - 52
     check(database)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bench import growth, growth_operations
+from bench import console_operations, growth, growth_operations
 from bench.growth import Growth
+from bridge.services.admin import store_stats
 
 
 def test_every_work_is_measured_beside_few_and_many_rows():
@@ -15,6 +18,23 @@ def test_every_work_is_measured_beside_few_and_many_rows():
         [operation for operation in growth_operations.OPERATIONS if operation.engine != "postgresql"]
     )
     assert all(row.small > 0 and row.large > 0 for row in rows)
+
+
+def test_every_page_of_the_console_is_measured_with_few_and_many_users(monkeypatch):
+    monkeypatch.setattr(store_stats, "LARGE", 50)
+    monkeypatch.setattr(console_operations, "_TIMES", 1)
+
+    rows = growth.measure_console(["sqlite"], small=800, large=1_200)
+
+    assert [row.name for row in rows] == [f"sqlite: {each.name}" for each in console_operations.OPERATIONS]
+    assert all(row.small > 0 and row.large > 0 for row in rows)
+
+
+def test_page_that_is_quick_enough_may_grow():
+    row = Growth("sqlite: a page", "ms", 1.0, 79.0, 3.0, enough=80.0)
+
+    assert row.is_right
+    assert not replace(row, large=81.0).is_right
 
 
 @pytest.mark.parametrize(("large", "most", "is_right"), [(29.0, 3.0, True), (31.0, 3.0, False), (900.0, None, True)])

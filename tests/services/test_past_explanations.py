@@ -114,6 +114,21 @@ def test_use_is_computed_from_either_side_of_the_moment(shop, monkeypatch, most)
     assert ("use_not_exact" in {gap["code"] for gap in found["not_recorded"]}) is (most == 0)
 
 
+def test_use_counts_where_it_was_counted_whatever_windows_the_limit_had_before(shop):
+    """A window keeps the counter of its use when others come and go, so an earlier limit has the same one."""
+    day, month = {"period": "daily", "rules": {"user": 100}}, {"period": "monthly", "rules": {"user": 500}}
+    for limit in (day, month | {"second": day}, month | {"second": None}):
+        put(shop, "limits/chat", limit)
+    spend(shop, 2, 10)
+    at = utcnow()
+    put(shop, "limits/chat", month | {"rules": {"user": 300}})
+    spend(shop, 2, 20)
+
+    found = explain(shop, at=format_timestamp(at))
+
+    assert (found["window"]["period"], found["window"]["used"], found["rule"]["limit"]) == ("monthly", 10, 500)
+
+
 def test_moment_of_a_spend_explains_the_spend_itself(shop):
     put(shop, "limits/chat", {"period": "daily", "rules": {"user": 100}})
     give(shop, 2, 30)

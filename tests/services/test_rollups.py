@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import time_machine
 
+from bench import growth_data
 from bridge.domain.admin.user_list import Filter, Listing, Sort
 from bridge.services.admin import rollups, store_stats, user_list
 from bridge.services.stores import settings
 from bridge.storage.admin import account_figures
 from tests.factories import add_shop, give, put_user, spend
 from tests.support import ledger_sql
+from tests.support.steps import plans_noted, steps_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -200,6 +204,13 @@ def test_store_that_shrank_is_sorted_live_again(large, database, monkeypatch):
         ("علیرضا", [2]),
         ("U3@EXAMPLE", [3]),
         ("example", [3, 2, 1]),
+        ("be an", [3]),
+        ("rg", []),
+        ("z", [1]),
+        ("لی", [2]),
+        ('"zoe" OR', []),
+        ("zoe*", []),
+        ("zo%", []),
         ("2", [2]),
         ("100%", []),
         ("_", []),
@@ -218,6 +229,64 @@ def test_a_new_user_of_a_large_store_is_found_at_once(large, database, clock):
     put_user(large, 9, name="New Person", email="new@example.test")
 
     assert ids(database, large, search="person new") == [9]
+
+
+def test_search_follows_changes_of_the_kept_figures(large, database):
+    later = NOW + timedelta(hours=1)
+    put_user(large, 1, name="Bo Quill", email="bo@example.test")
+
+    refresh(database, large, now=later)
+
+    assert [ids(database, large, search=search) for search in ("zoe", "quill", "z", "b")] == [[], [1], [], [3, 1]]
+    assert large.client.delete("/v1/users/3", headers=large.headers).status_code in {200, 202}
+    assert ids(database, large, search="berg") == []
+
+
+def test_search_that_finds_more_than_are_counted_reads_the_list_in_its_order(large, database, monkeypatch):
+    monkeypatch.setattr(user_list, "COUNTED", 1)
+
+    assert ids(database, large, search="example", sort=Sort.BALANCE) == [1, 3, 2]
+    assert ids(database, large, search="berg", sort=Sort.NAME) == [3]
+    with database.reading() as connection:
+        store = settings.get_store(connection, large.connected.store.slug)
+        page = user_list.list_page(connection, store, Listing(search="example", page=1), now=datetime.now(UTC))
+    assert page.matches == 2
+
+
+def test_search_without_the_index_finds_the_same(large, database):
+    if database.is_sqlite:
+        with database.transaction() as connection:
+            for name in ("add", "remove", "change"):
+                connection.exec_driver_sql(f"drop trigger account_search_{name}")
+            connection.exec_driver_sql("drop table account_search")
+
+    assert [ids(database, large, search=search) for search in ("smith zoe", "z", "be an")] == [[1], [1], [3]]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_search_and_pages_of_a_large_store_read_few_rows(shop, database, monkeypatch):
+    """Few steps, and no plan that reads all users, in every order of the list."""
+    monkeypatch.setattr(store_stats, "LARGE", 2)
+    costs = []
+    searches = ("user 77", "user77@", "smith 77", "77", "us", "u", "#77", "nothing")
+    listings = [
+        *(Listing(search=search, sort=sort) for search in searches for sort in (Sort.USER, Sort.BALANCE)),
+        *(Listing(sort=sort, is_last=last) for sort in Sort for last in (False, True)),
+    ]
+    for count in (1_000, 19_000):
+        growth_data.add_accounts(database, shop.id, count, now=datetime.now(UTC))
+        with database.transaction() as connection:
+            connection.exec_driver_sql("update accounts set search_key = name_key || ' ' || email_key")
+        refresh(database, shop, now=datetime.now(UTC) + timedelta(days=count))
+        costs.append([steps_of(database, partial(ids, database, shop, **asdict(each))) for each in listings])
+    with plans_noted(database) as plans:
+        for each in listings:
+            ids(database, shop, **asdict(each))
+
+    grown = [(each, *cost) for each, *cost in zip(listings, *costs, strict=True) if cost[1] > 3 * cost[0] + 20_000]
+    assert grown == []
+    whole = [plan for plan in plans.values() if "SCAN accounts" in plan or "SCAN account_figures" in plan]
+    assert whole == []
 
 
 def test_filters_are_combined(large, database):

@@ -130,6 +130,18 @@ def test_upgrade_keeps_balances_and_passes_the_audit(balances_before, upgraded):
     assert _faults(upgraded) == []
 
 
+def test_upgrade_announces_no_low_balance_again_and_finds_the_last_grants(upgraded):
+    with upgraded.reading() as connection:
+        low = connection.exec_driver_sql(
+            "select alerted_below, low_balance from accounts join stores on stores.id = store_id where alert = 'low'"
+        ).all()
+        granted = connection.exec_driver_sql("select purchased, last_grant from accounts where purchased > 0").all()
+
+    assert all(below == line for below, line in low)
+    assert granted
+    assert all(0 < last <= purchased for purchased, last in granted)
+
+
 def test_spend_after_the_upgrade(demo, upgraded):
     before = factories.balance_of(demo, 2)
 

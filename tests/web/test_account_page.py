@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
 import pyotp
 import pytest
+import segno
 
 from bridge.services.admin import second_factor
 from bridge.services.stores import changes
@@ -227,3 +229,21 @@ def test_the_second_step_needs_the_first(app, shop):
     client = app.test_client()
 
     assert client.get("/admin/second-factor").location == "/admin"
+
+
+def test_second_factor_is_set_up_with_a_code_to_scan(app, shop, admin):
+    page = send(admin, read(admin.get(PAGE)).form("/second-factor")).text
+    address = html.unescape(re.search(r'<a href="(otpauth:[^"]+)">', page)[1])
+    size = int(re.search(r'class="qr" viewBox="0 0 (\d+) \1"', page)[1])
+    dark = {(int(x) - 4, int(y) - 4) for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", page)}
+
+    assert "data:" not in page.partition("<main")[2]
+    assert 29 <= size <= 85
+    # The three corners that a reader looks for, with their light ring, and the timing pattern between them.
+    ring = {(x, y) for x in range(7) for y in range(7) if max(abs(x - 3), abs(y - 3)) in {0, 1, 3}}
+    for left, top in ((0, 0), (size - 15, 0), (0, size - 15)):
+        assert {(x - left, y - top) for x, y in dark if left <= x < left + 7 and top <= y < top + 7} == ring
+    assert {x for x, y in dark if y == 6 and 8 <= x < size - 16} == set(range(8, size - 16, 2))
+    assert dark == {
+        (x, y) for y, row in enumerate(segno.make(address, error="m").matrix) for x, on in enumerate(row) if on
+    }

@@ -19,6 +19,8 @@ NEEDS_MORE = {
     "see_refunds": "an order with these refunds",
 }
 """The examples that cannot run against any store, with the reason."""
+OF_THE_STORE = {"cursor", "at"}
+"""Parameters whose values only the store itself has: a page of a list, a moment since it was connected."""
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def _send(shop, method, path, call, *, key):
         if parameter["in"] == "path":
             own = name in {"site_id", "endpoint_id", "hold_id", "spend_id"}
             path = path.replace(f"{{{name}}}", str(_made(shop, name) if own else parameter["example"]))
-        elif parameter["in"] == "query" and parameter["name"] != "cursor" and "example" in parameter:
+        elif parameter["in"] == "query" and name not in OF_THE_STORE and "example" in parameter:
             query[name] = parameter["example"]
     body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     sent = {} if body is None else {"json": body}

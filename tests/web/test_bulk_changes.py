@@ -12,32 +12,13 @@ import pytest
 from bridge.services.admin import bulk_changes
 from bridge.services.admin.bulk_changes import BATCH
 from bridge.web.context import utcnow
-from schedulers.console_jobs import apply_bulk_changes
-from schedulers.context import JobContext
 from tests.factories import add_shop, balance_of, spend
+from tests.support.bulk_files import BULK, LIST, entries, run_job, upload
+from tests.support.forms import read_form
 from tests.support.ledger_sql import count, rows
 from tests.support.pages import EMAIL, read, send, sign_in
 
 pytestmark = pytest.mark.both_engines
-
-LIST = "/admin/shop/credits"
-BULK = f"{LIST}/bulk"
-
-
-def _upload(client, body, **typed):
-    form = read(client.get(BULK)).form("credits/bulk")
-    file = (io.BytesIO(body if isinstance(body, bytes) else body.encode()), "tokens.csv")
-    return client.post(
-        form.action, data=form.fields | typed | {"file": file}, content_type="multipart/form-data", buffered=True
-    )
-
-
-def _entries(database):
-    return rows(
-        database,
-        "select a.user_id, e.tokens, e.reason, e.actor from entries e join accounts a on a.id = e.account_id"
-        " where e.reference like 'bulk:%' order by a.user_id",
-    )
 
 
 def _add_users(database, store, many):
@@ -50,15 +31,11 @@ def _add_users(database, store, many):
             )
 
 
-def _job(database, **more):
-    return apply_bulk_changes(JobContext(database, utcnow, **more))
-
-
 def test_file_is_previewed_confirmed_and_applied(app, people, database):
     client = sign_in(app)
     text = "user_id,tokens,reason\n2,500,Bonus\n3,-100,\n10,1,x\n99,5,who\nabc,1.5,\n2,1,again\n"
 
-    sent = _upload(client, text, reason="Correction")
+    sent = upload(client, text, reason="Correction")
     preview = client.get(sent.location)
 
     assert sent.status_code == 303
@@ -70,18 +47,18 @@ def test_file_is_previewed_confirmed_and_applied(app, people, database):
     assert "user_id is 'abc'" in shown["6"][5]
     assert "not a whole number" in shown["6"][5]
     assert "already in line 2" in shown["7"][5]
-    assert _entries(database) == []
+    assert entries(database) == []
 
     confirmed = send(client, read(preview).form("confirm"))
     result = client.get(confirmed.location)
 
     assert "3 of 6 rows applied, 3 failed" in result.text
-    assert [(entry["user_id"], entry["tokens"], entry["reason"]) for entry in _entries(database)] == [
+    assert [(entry["user_id"], entry["tokens"], entry["reason"]) for entry in entries(database)] == [
         (2, 500, "Bonus"),
         (3, -100, "Correction"),
         (10, 1, "x"),
     ]
-    assert {entry["actor"] for entry in _entries(database)} == {EMAIL}
+    assert {entry["actor"] for entry in entries(database)} == {EMAIL}
     assert balance_of(people, 2) == 5500
     failed = client.get(read(result).links["Download failed rows"]).text.splitlines()
     assert failed[0] == "user_id,tokens,reason,line,error"
@@ -96,10 +73,10 @@ def test_files_of_every_spreadsheet_are_read(app, people, database, encoding, se
     lines.append(["3", "-5", "x"])
     body = "\r\n".join(separator.join(cells) for cells in lines).encode(encoding)
 
-    sent = _upload(client, body)
+    sent = upload(client, body)
     send(client, read(client.get(sent.location)).form("confirm"))
 
-    assert [(entry["tokens"], entry["reason"]) for entry in _entries(database)] == [
+    assert [(entry["tokens"], entry["reason"]) for entry in entries(database)] == [
         (1000, "Geschenk für Zoë"),
         (-5, "x"),
     ]
@@ -121,7 +98,7 @@ def test_files_of_every_spreadsheet_are_read(app, people, database, encoding, se
 def test_file_that_cannot_be_read_says_why(app, people, database, body, error):
     client = sign_in(app)
 
-    answer = _upload(client, body, reason="kept")
+    answer = upload(client, body, reason="kept")
 
     assert answer.status_code == 422
     assert error in read(answer).alerts[0]
@@ -142,7 +119,7 @@ def test_ten_thousand_rows_are_previewed_page_by_page(app, people, database):
     client = sign_in(app)
     body = "user_id,tokens\n" + "".join(f"{number},1\n" for number in range(1, 10_001))
 
-    page = client.get(_upload(client, body).location)
+    page = client.get(upload(client, body).location)
     second = client.get(read(page).links["Next"])
 
     assert "3 of 10,000 rows can be applied" in page.text
@@ -162,7 +139,7 @@ def test_selected_users_are_credited(app, people, database):
     send(client, read(client.get(sent.location)).form("confirm"))
 
     assert repeated.location == sent.location
-    assert [(entry["user_id"], entry["tokens"]) for entry in _entries(database)] == [(2, 1000), (10, 1000)]
+    assert [(entry["user_id"], entry["tokens"]) for entry in entries(database)] == [(2, 1000), (10, 1000)]
     assert "Select user 3" in client.get(LIST).text
 
 
@@ -174,18 +151,23 @@ def test_all_users_of_the_filtered_list_are_debited(app, people, database):
     sent = send(client, page.form("bulk/users"), scope="filter", mode="subtract", tokens="1", reason="Fee")
     send(client, read(client.get(sent.location)).form("confirm"))
 
-    debited = {str(entry["user_id"]) for entry in _entries(database)}
+    debited = {str(entry["user_id"]) for entry in entries(database)}
     assert debited == {re.search(r"#(\d+)", row[0])[1] for row in page.rows}
     assert "2" in debited
-    assert {entry["tokens"] for entry in _entries(database)} == {-1}
+    assert {entry["tokens"] for entry in entries(database)} == {-1}
 
 
 def test_bulk_form_without_users_or_tokens_is_refused(app, people, database):
     client = sign_in(app)
     form = read(client.get(LIST)).form("bulk/users")
 
-    assert send(client, form, tokens="5").status_code == 422
-    assert send(client, form, tokens="abc", user="2").status_code == 422
+    assert "Choose 1 to 10,000 users." in send(client, form, tokens="5").text
+    kept = send(client, form, tokens="abc", user="2", mode="subtract", reason="A <b> reason")
+    assert kept.status_code == 422
+    fields = read_form(kept, "bulk/users").fields
+    assert (fields["tokens"], fields["mode"], fields["reason"]) == ("abc", "subtract", "A <b> reason")
+    assert re.findall(r'value="(\d+)" form="bulk" checked', kept.text) == ["2"]
+    assert "Enter the tokens to add or subtract as a whole number." in kept.text
     assert send(client, form, tokens="0", user="2").status_code == 422
     assert send(client, form, tokens="5", user="2", form_key="").status_code == 422
     people.client.put("/v1/store", json={"require_reason": True}, headers=people.headers)
@@ -195,32 +177,32 @@ def test_bulk_form_without_users_or_tokens_is_refused(app, people, database):
 
 def test_balance_that_changed_since_the_preview_is_checked_again(app, people, database):
     client = sign_in(app)
-    sent = _upload(client, "user_id,tokens\n2,-4500\n3,1\n")
+    sent = upload(client, "user_id,tokens\n2,-4500\n3,1\n")
     spend(people, 2, 1000)
 
     send(client, read(client.get(sent.location)).form("confirm"))
 
     assert "the balance is 4,000, so 4,500 tokens cannot be subtracted" in client.get(sent.location).text
-    assert [entry["user_id"] for entry in _entries(database)] == [3]
+    assert [entry["user_id"] for entry in entries(database)] == [3]
     assert balance_of(people, 2) == 4000
 
 
 def test_cancelled_preview_is_never_applied(app, people, database):
     client = sign_in(app)
-    sent = _upload(client, "user_id,tokens\n2,5\n")
+    sent = upload(client, "user_id,tokens\n2,5\n")
     page = read(client.get(sent.location))
 
     send(client, page.form("cancel"))
     send(client, page.form("confirm"))
-    _job(database)
+    run_job(database)
 
     assert "Cancelled" in client.get(sent.location).text
-    assert _entries(database) == []
+    assert entries(database) == []
 
 
 def test_confirming_at_once_from_several_windows_applies_once(app, people, database):
     client = sign_in(app)
-    form = read(client.get(_upload(client, "user_id,tokens\n2,5\n3,7\n").location)).form("confirm")
+    form = read(client.get(upload(client, "user_id,tokens\n2,5\n3,7\n").location)).form("confirm")
     cookie, statuses, start = client.get_cookie("token_bridge"), [], threading.Barrier(4)
 
     def click():
@@ -232,7 +214,7 @@ def test_confirming_at_once_from_several_windows_applies_once(app, people, datab
     _together([click] * 4)
 
     assert statuses == [303] * 4
-    assert [(entry["user_id"], entry["tokens"]) for entry in _entries(database)] == [(2, 5), (3, 7)]
+    assert [(entry["user_id"], entry["tokens"]) for entry in entries(database)] == [(2, 5), (3, 7)]
 
 
 def _together(acts):
@@ -247,7 +229,7 @@ def _confirmed(client, database, store, many):
     """Confirm a change of many users, of which the request applies the first batch."""
     _add_users(database, store, many)
     body = "user_id,tokens\n" + "".join(f"{number},{number}\n" for number in range(1000, 1000 + many))
-    sent = _upload(client, body)
+    sent = upload(client, body)
     send(client, read(client.get(sent.location)).form("confirm"))
     return sent.location, int(sent.location.rsplit("/", 1)[1])
 
@@ -281,10 +263,10 @@ def test_process_that_dies_between_or_in_batches_applies_each_row_once(app, peop
     with pytest.raises(Killed):
         apply_all()
     assert client.get(place).status_code == 200
-    _job(database)
-    _job(database)
+    run_job(database)
+    run_job(database)
 
-    found = _entries(database)
+    found = entries(database)
     assert [(entry["user_id"], entry["tokens"]) for entry in found] == [(n, n) for n in range(1000, 1000 + many)]
     assert f"Done:</strong> {many} of {many} rows applied, 0 failed" in client.get(place).text
 
@@ -295,9 +277,9 @@ def test_two_jobs_at_once_apply_each_row_once(app, people, database):
     assert "Running" in client.get(place).text
     assert "Refresh" in client.get(place).text
 
-    _together([lambda: _job(database)] * 3)
+    _together([lambda: run_job(database)] * 3)
 
-    assert len(_entries(database)) == many
+    assert len(entries(database)) == many
     assert [row["balance"] for row in rows(database, "select balance from accounts where user_id = 1400")] == [1400]
     assert bulk_changes.apply(database.transaction, bulk_id, now=utcnow())
 
@@ -307,15 +289,15 @@ def test_cancelling_keeps_what_is_applied(app, people, database):
     place, _ = _confirmed(client, database, people.connected.store, 2 * BATCH)
 
     send(client, read(client.get(place)).form("cancel"))
-    _job(database)
+    run_job(database)
 
-    assert len(_entries(database)) == BATCH
+    assert len(entries(database)) == BATCH
     assert f"{BATCH} not applied" in client.get(place).text
 
 
 def test_bulk_changes_belong_to_their_store_and_to_managers(app, people, database):
     client, (other, _) = sign_in(app), add_shop(app, "second")
-    sent = _upload(client, "user_id,tokens\n2,5\n")
+    sent = upload(client, "user_id,tokens\n2,5\n")
     page = read(client.get(sent.location))
     foreign = sent.location.replace("/shop/", f"/{other.store.slug}/")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 
 import pytest
@@ -150,6 +151,10 @@ def test_plan_is_set_changed_and_removed_and_grants_each_month(shop, admin):
     assert plan_of(shop) == (1000, "Pro", 12)
     factories.deliver(shop, factories.order(1))
     assert shop.client.get("/v1/users/2", headers=shop.headers).json["plan"]["tokens"] == 1000
+
+    page = html.unescape(admin.get(LIST).text)
+    assert "curl -X PUT http://127.0.0.1:8000/v1/packages/10 " in page
+    assert """-d '{"tokens": 1000, "plan": "Pro", "months": 12}'""" in page
 
     send(admin, read(admin.get(LIST)).form("packages/10/0"), months="1")
     assert plan_of(shop) == (1000, "Pro", 1)

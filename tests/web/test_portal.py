@@ -5,11 +5,15 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from app import create_app
 from bridge.domain.portal.passes import Access
 from bridge.web.context import utcnow
+from tests.conftest import Shop, make_config
+from tests.factories import add_shop
 from tests.support.pages import read, send
 from tests.support.portal import OPEN, SITE, enter, path_of, rules
 
+PASS = {"user": {"id": 2}, "for": "portal"}
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
@@ -122,3 +126,26 @@ def test_buyer_of_a_store_that_is_removed_is_signed_out(app, shop, database):
         connection.exec_driver_sql("update stores set removing_at = 1")
 
     assert client.get("/account").status_code == 403
+
+
+@one_engine
+@pytest.mark.parametrize("prefix", ["", "/in/bridge"])
+def test_cookie_belongs_to_the_portal_below_the_public_url(database_url, prefix):
+    app = create_app(make_config(database_url, public_url=f"https://bridge.example{prefix}"))
+    connected, _ = add_shop(app, "second")
+    found, client = Shop(connected, app.test_client()), app.test_client()
+    headers = {"Host": "bridge.example"}
+    try:
+        made = found.client.post(f"{prefix}/v1/passes", json=PASS, headers=found.headers)
+        url = made.json["url"]
+        assert url.startswith(f"https://bridge.example{prefix}/account?pass=")
+        entered = client.get(url, headers=headers)
+        (cookie,) = entered.headers.getlist("Set-Cookie")
+        assert entered.location == f"{prefix}/account"
+        assert cookie.startswith("__Secure-token_bridge_account=")
+        assert {"Secure", f"Path={prefix}/account"} <= set(cookie.split("; "))
+        page = client.get(f"https://bridge.example{prefix}/account", headers=headers)
+        assert f'href="{prefix}/account/usage"' in page.text
+    finally:
+        app.extensions["bridge"].group_commit.close()
+        app.extensions["bridge"].database.close()

@@ -1,5 +1,7 @@
 """The page about one's own data: what is stored, files, and the deletion of the account."""
 
+import io
+import zipfile
 from datetime import timedelta
 
 import pytest
@@ -35,6 +37,25 @@ def test_buyer_deletes_their_account_after_typing_their_email(app, shop, databas
     assert rows(database, "select user_id from passes") == rows(database, "select user_id from portal_sessions") == []
     log = rows(database, "select actor, name from changes where subject = 'user'")
     assert log == [{"actor": "user 2", "name": "user 2"}]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_buyer_takes_along_what_the_api_exports_and_nothing_of_others(app, shop):
+    put_user(shop, 2, name="Ada Tester", email="ada@example.test")
+    put_user(shop, 3, name="Zoe Other", email="zoe@example.test")
+    client = enter(app, shop)
+    links = read(client.get("/account/data")).links
+
+    own = client.get(links["Everything that is stored about you (JSON)"])
+    packed = client.get(links["Everything that is stored about you (ZIP, CSV)"])
+
+    known = shop.client.get("/v1/users/2/export", headers=shop.headers).json
+    assert own.json | {"exported_at": ""} == known | {"exported_at": ""}
+    assert "Zoe Other" not in own.text
+    names = zipfile.ZipFile(io.BytesIO(packed.get_data())).namelist()
+    assert [f"{name}.csv" for name, rows in known.items() if isinstance(rows, list)] == names
+    assert client.get("/account/data/export?format=xml").status_code == 422
+    assert len(links) > 5
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

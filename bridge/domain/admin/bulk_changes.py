@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, read_amount
-from bridge.domain.admin.balance_edits import MAX_REASON, NO_REASON
+from bridge.domain.admin.balance_edits import MAX_REASON, NO_REASON, UNDO_FOR
 from bridge.domain.stores.pasted_text import is_line
 
 COLUMNS = ("user_id", "tokens", "reason")
@@ -64,7 +64,10 @@ class BulkRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """A bulk change without its rows; `actor` is the email of the admin who made or confirmed it."""
+    """A bulk change without its rows; `actor` is the email of the admin who made or confirmed it.
+
+    `undo_of` is the bulk change that this one takes back, None for one that is not an undo.
+    """
 
     id: int
     store_id: int
@@ -74,6 +77,12 @@ class BulkChange:
     created_at: datetime
     confirmed_at: datetime | None = None
     finished_at: datetime | None = None
+    undo_of: int | None = None
+
+    def may_be_undone(self, now: datetime) -> bool:
+        """Return whether the applied rows can be taken back: it has ended, is recent, and is no undo itself."""
+        has_ended = self.state in {State.DONE, State.CANCELLED} and self.finished_at is not None
+        return has_ended and self.undo_of is None and now - (self.finished_at or now) < UNDO_FOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from functools import partial
 
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.admin.admins import Admin
-from bridge.domain.admin.balance_edits import NO_REASON
+from bridge.domain.admin.balance_edits import MAX_REASON, NO_REASON
 from bridge.domain.admin.bulk_changes import (
     MAX_ROWS,
     BulkChange,
@@ -163,6 +163,35 @@ def cancel(connection: Connection, store: Store, bulk_id: int, *, now: datetime)
         return False
     bulk_changes.set_state(connection, bulk_id, State.CANCELLED, finished_at=now)
     return True
+
+
+def find_undo(connection: Connection, change: BulkChange) -> BulkChange | None:
+    """Return the bulk change that undoes this one; None if it was not undone."""
+    return bulk_changes.find_undo(connection, change.id)
+
+
+def undo(connection: Connection, store: Store, bulk_id: int, *, admin: Admin, now: datetime) -> BulkChange | None:
+    """Take back the applied rows of a recent bulk change by another one, which is applied like any other.
+
+    Called again, it returns the one that was made before: a bulk change is undone
+    once. None if it is too old, has not ended, has no applied row or is an undo
+    itself. Raises `NotFound`.
+    """
+    get(connection, store, bulk_id)
+    change = bulk_changes.lock(connection, bulk_id)
+    known = bulk_changes.find_undo(connection, bulk_id)
+    if change is None or known is not None:
+        return known
+    applied = [row for row in bulk_changes.list_rows(connection, bulk_id, after=-1, limit=MAX_ROWS) if row.entry_id]
+    if not change.may_be_undone(now) or not applied:
+        return None
+    rows = [
+        row._replace(tokens=-(row.tokens or 0), reason=f"Undo: {row.reason}"[:MAX_REASON], entry_id=None)
+        for row in applied
+    ]
+    made = BulkChange(new_id(), store.id, admin.email, change.source, State.RUNNING, now, now, undo_of=bulk_id)
+    bulk_changes.add(connection, made, rows)
+    return made
 
 
 def list_running(connection: Connection) -> list[int]:

@@ -12,7 +12,7 @@ from bridge.domain.errors import UnknownUser
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import filters, store_stats
 from bridge.services.metering.overview import AccountOverview, list_overviews
-from bridge.storage.admin import account_figures, user_list
+from bridge.storage.admin import account_figures, user_list, user_search
 from bridge.storage.admin.user_list import UserLine
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
@@ -68,21 +68,22 @@ def list_page(
     since = store_stats.since(store, now)
     kept = account_figures.find(connection, store.id)
     kept_at = kept.as_of if kept else None
-    among = filters.list_accounts(connection, store, listing.filters, now=now)
+    part, among = _find(connection, store, listing, kept_at=kept_at, now=now)
     lines = user_list.list_users(
-        connection, store.id, listing, since=since, now=now, among_accounts=among, kept_at=kept_at
+        connection, store.id, part, since=since, now=now, among_accounts=among, is_kept=kept is not None
     )
     lines, previous, following = _cut(lines, listing)
     if always is not None and all(line.user_id != always for line in lines):
         line = user_list.find_user(connection, store.id, always, since=since, now=now)
         lines = [*([line] if line else []), *lines]
     matches, is_whole = None, following is None and previous is None
-    if counts and listing.is_narrowed and not is_whole:
-        matches = user_list.count_users(
-            connection, store.id, listing, most=COUNTED + 1, now=now, among_accounts=among, kept_at=kept_at
-        )
-    elif counts and listing.is_narrowed:
+    if counts and listing.is_narrowed and is_whole:
         matches = len(lines)
+    elif counts and kept and part.search and not (part.filters or part.role):
+        # A search that is left in the list has found more than are counted.
+        matches = COUNTED + 1
+    elif counts and listing.is_narrowed:
+        matches = user_list.count_users(connection, store.id, part, most=COUNTED + 1, now=now, among_accounts=among)
     if listing.is_last:
         total = matches
         if total is None:
@@ -109,7 +110,7 @@ def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> 
     since = store_stats.since(store, now)
     with reading() as connection:
         kept = account_figures.find(connection, store.id)
-        among = filters.list_accounts(connection, store, listing.filters, now=now)
+        listing, among = _find(connection, store, listing, kept_at=kept.as_of if kept else None, now=now)
     following: Place | None = None
     while True:
         part = replace(listing, after=following, before=None, is_last=False, page=BATCH)
@@ -121,7 +122,7 @@ def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> 
                 since=since,
                 now=now,
                 among_accounts=among,
-                kept_at=kept.as_of if kept else None,
+                is_kept=kept is not None,
             )
             lines, _, last = _cut(lines, part)
             policy = policies.for_store(connection, store.id)
@@ -130,6 +131,23 @@ def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> 
         if last is None:
             return
         following = _place(last, 1)
+
+
+def _find(
+    connection: Connection, store: Store, listing: Listing, *, kept_at: datetime | None, now: datetime
+) -> tuple[Listing, list[int] | None]:
+    """Return the listing and the accounts it is limited to; None for no limit.
+
+    The search of a large store is answered here, unless it finds more than
+    `COUNTED` users: the list itself then meets a page of them soon.
+    """
+    among = filters.list_accounts(connection, store, listing.filters, now=now)
+    if kept_at is None or not listing.search:
+        return listing, among
+    found = user_search.find_accounts(connection, store.id, listing.search, kept_at=kept_at, most=COUNTED)
+    if found is None:
+        return listing, among
+    return replace(listing, search=""), sorted(found if among is None else found.intersection(among))
 
 
 def list_roles(connection: Connection, store: Store) -> list[str]:

@@ -23,6 +23,7 @@ DELIVERIES_KEPT = timedelta(days=90)
 EVENTS_KEPT = timedelta(days=90)
 USES_KEPT = timedelta(days=400)
 PASSES_KEPT = timedelta(days=1)
+BULK_KEPT = timedelta(days=90)
 BATCH = 1000
 """The most rows that one step deletes in its transaction."""
 
@@ -32,6 +33,7 @@ KINDS = {
     "deliveries": DELIVERIES_KEPT,
     "windows": USES_KEPT,
     "passes": PASSES_KEPT,
+    "bulk": BULK_KEPT,
 }
 """How long rows of each kind are kept."""
 
@@ -51,4 +53,5 @@ def steps(*, now: datetime) -> dict[str, Step]:
         "deliveries": partial(retention.forget_deliveries, before=now - DELIVERIES_KEPT, limit=BATCH),
         "windows": partial(retention.forget_uses, before=now - USES_KEPT, limit=BATCH),
         "passes": partial(retention.forget_passes, before=now - PASSES_KEPT, limit=BATCH),
+        "bulk": partial(retention.forget_bulk, before=now - BULK_KEPT, limit=BATCH),
     }

@@ -31,6 +31,8 @@ def add(connection: Connection, change: BulkChange, rows: Iterable[BulkRow]) -> 
         "source": change.source.value,
         "state": change.state.value,
         "created_at": change.created_at,
+        "confirmed_at": change.confirmed_at,
+        "undo_of": change.undo_of,
     }
     connection.execute(insert(bulk_changes).values(**values))
     _INSERT.write(
@@ -50,6 +52,11 @@ def find(connection: Connection, bulk_id: int) -> BulkChange | None:
 def lock(connection: Connection, bulk_id: int) -> BulkChange | None:
     """Return the bulk change with this id, locked until the transaction ends."""
     return _one(connection, select(bulk_changes).where(bulk_changes.c.id == bulk_id).with_for_update())
+
+
+def find_undo(connection: Connection, bulk_id: int) -> BulkChange | None:
+    """Return the bulk change that takes back another one."""
+    return _one(connection, select(bulk_changes).where(bulk_changes.c.undo_of == bulk_id))
 
 
 def list_recent(connection: Connection, store_id: int, *, limit: int) -> list[BulkChange]:
@@ -129,6 +136,7 @@ def _to_change(row: Row[Any]) -> BulkChange:
         row.created_at,
         row.confirmed_at,
         row.finished_at,
+        row.undo_of,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Index, Integer, String, Table, Text, text
 
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.columns import metadata
@@ -135,9 +135,18 @@ bulk_changes = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("finished_at", Instant),
+    # The bulk change whose applied rows this one takes back. Unique, so that each is undone once.
+    Column("undo_of", BIG),
     CheckConstraint("source in ('csv','selection','filter')", name="source"),
     CheckConstraint("state in ('preview','running','done','cancelled')", name="state"),
     Index("ix_bulk_changes_store_id", "store_id", "id"),
+    Index(
+        "uq_bulk_changes_undo_of",
+        "undo_of",
+        unique=True,
+        postgresql_where=text("undo_of is not null"),
+        sqlite_where=text("undo_of is not null"),
+    ),
 )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     FromClause,
@@ -32,14 +33,14 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    union_all,
 )
 
-from bridge.domain.accounts.accounts import MAX_USER_ID, search_text
 from bridge.domain.admin.user_list import INACTIVE_DAYS, Filter, Listing, Place, Sort
 from bridge.storage.accounts.tables import accounts
+from bridge.storage.admin import user_search
 from bridge.storage.admin.tables import account_figures
-from bridge.storage.engine.ids import first_id_at
+from bridge.storage.engine.bulk import among
+from bridge.storage.engine.hints import unindexed
 from bridge.storage.engine.sums import capped_sum
 from bridge.storage.metering.tables import holds, usage_days
 from bridge.storage.orders.tables import orders
@@ -80,16 +81,20 @@ def list_users(
     since: date,
     now: datetime,
     among_accounts: Sequence[int] | None = None,
-    kept_at: datetime | None = None,
+    is_kept: bool = False,
 ) -> list[UserLine]:
     """Return the users just after or before a place, in the order of the list; one more than a page if there is one.
 
-    `among_accounts` limits the list to these accounts. With `kept_at`, the moment of
-    the store's figures, users are sorted and searched by the figures.
+    `among_accounts` limits the list to these accounts. With `is_kept`, users are
+    sorted by the kept figures of a large store.
     """
-    source = _sorted_by(listing.sort, store_id, since=since, now=now, is_kept=kept_at is not None)
-    statement = select(accounts, source.value.label("value")).select_from(source.tables).where(source.of_store)
-    statement = statement.where(*_conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now))
+    source = _sorted_by(listing.sort, store_id, since=since, now=now, is_kept=is_kept)
+    statement = select(accounts, source.value.label("value")).select_from(source.tables)
+    if among_accounts is None:
+        statement = statement.where(source.of_store)
+    else:
+        statement = statement.where(among(source.account_id, "among"), _of_store(store_id, is_filter=True))
+    statement = statement.where(*_conditions(store_id, listing, now=now))
     place = listing.before or listing.after
     goes_down = listing.is_descending != listing.is_upwards
     if place is not None:
@@ -97,7 +102,8 @@ def list_users(
         row = tuple_(source.value, source.account_id)
         statement = statement.where(row < bound if goes_down else row > bound)
     order = [source.value.desc(), source.account_id.desc()] if goes_down else [source.value, source.account_id]
-    rows = connection.execute(statement.order_by(*order).limit(listing.page + 1)).all()
+    statement = statement.order_by(*order).limit(listing.page + 1)
+    rows = connection.execute(statement, {} if among_accounts is None else {"among": among_accounts}).all()
     if listing.is_upwards:
         rows = rows[::-1]
     return _with_figures(connection, rows, since=since, now=now)
@@ -118,12 +124,15 @@ def count_users(
     most: int,
     now: datetime,
     among_accounts: Sequence[int] | None = None,
-    kept_at: datetime | None = None,
 ) -> int:
     """Return how many users match the search and the filters, counted up to `most`."""
-    conditions = _conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now)
-    found = select(accounts.c.id).where(_of_store(store_id), *conditions).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one()
+    statement = select(accounts.c.id).where(*_conditions(store_id, listing, now=now)).limit(most)
+    if among_accounts is None:
+        values, statement = {}, statement.where(_of_store(store_id))
+    else:
+        values = {"among": among_accounts}
+        statement = statement.where(among(accounts.c.id, "among"), _of_store(store_id, is_filter=True))
+    return connection.execute(select(func.count()).select_from(statement.subquery()), values).scalar_one()
 
 
 def list_roles(connection: Connection, store_id: int, *, among: int, limit: int) -> list[str]:
@@ -142,14 +151,19 @@ class _Source:
     """The sort key of the list, which is never null; the account column beside it; and the tables of both."""
 
     value: ColumnElement[Any]
-    account_id: ColumnElement[int]
+    account_id: Column[int]
     tables: FromClause
     of_store: ColumnElement[bool]
 
 
-def _of_store(store_id: int) -> ColumnElement[bool]:
-    """Return the condition that an account is a user of the store, and not merged into another one."""
-    return and_(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None), accounts.c.merged_into.is_(None))
+def _of_store(store_id: int, *, is_filter: bool = False) -> ColumnElement[bool]:
+    """Return the condition that an account is a user of the store, and not merged into another one.
+
+    With `is_filter`, no index is used for it: SQLite would read the whole store
+    instead of a list of accounts.
+    """
+    store = unindexed(accounts.c.store_id) if is_filter else accounts.c.store_id
+    return and_(store == store_id, accounts.c.user_id.is_not(None), accounts.c.merged_into.is_(None))
 
 
 def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept: bool) -> _Source:
@@ -183,9 +197,7 @@ def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept
     return _Source(value, accounts.c.id, accounts.outerjoin(found, found.c.account_id == accounts.c.id), of_store)
 
 
-def _conditions(
-    store_id: int, listing: Listing, among_accounts: Sequence[int] | None, *, kept_at: datetime | None, now: datetime
-) -> list[ColumnElement[bool]]:
+def _conditions(store_id: int, listing: Listing, *, now: datetime) -> list[ColumnElement[bool]]:
     conditions = [_FILTERS[each] for each in sorted(listing.filters) if each in _FILTERS]
     if Filter.WAITING in listing.filters:
         conditions.append(_waits(store_id))
@@ -195,9 +207,7 @@ def _conditions(
         # Roles are a JSON list: a role is found as a quoted string in its text.
         quoted = json.dumps(listing.role)
         conditions.append(cast(accounts.c.roles, Text).contains(quoted, autoescape=True))
-    if among_accounts is not None:
-        conditions.append(accounts.c.id.in_(list(among_accounts)))
-    matches = _matches(store_id, listing.search, kept_at=kept_at)
+    matches = user_search.matches(store_id, listing.search)
     return conditions if matches is None else [*conditions, matches]
 
 
@@ -214,44 +224,6 @@ def _waits(store_id: int) -> ColumnElement[bool]:
         orders.c.store_id == store_id, orders.c.question != literal_column("''"), orders.c.customer_id > 0
     )
     return or_(by_account, accounts.c.user_id.in_(with_question))
-
-
-def _matches(store_id: int, search: str, *, kept_at: datetime | None) -> ColumnElement[bool] | None:
-    """Return the condition that the name or email has every word, or that the number is of the user or an order."""
-    words = search_text(search).split()
-    if not words:
-        return None
-    by_text = and_(*(accounts.c.search_key.contains(word, autoescape=True) for word in words))
-    number = search.strip().removeprefix("#")
-    parts: list[Select[*tuple[Any, ...]]] = []
-    if len(words) == 1 and number:
-        parts.append(_by_order(store_id, number))
-    if _is_id(number):
-        person = func.coalesce(accounts.c.merged_into, accounts.c.id)
-        parts.append(select(person).where(accounts.c.store_id == store_id, accounts.c.user_id == int(number)))
-    if kept_at is None:
-        return or_(by_text, *(accounts.c.id.in_(part) for part in parts))
-    by_kept = and_(*(account_figures.c.search_key.contains(word, autoescape=True) for word in words))
-    parts.append(select(account_figures.c.account_id).where(account_figures.c.store_id == store_id, by_kept))
-    # Accounts created after the figures were updated.
-    parts.append(
-        select(accounts.c.id).where(accounts.c.id >= first_id_at(kept_at), accounts.c.store_id == store_id, by_text)
-    )
-    # One list of ids: with `or` between the conditions, PostgreSQL would read every user of the store.
-    return accounts.c.id.in_(union_all(*parts))
-
-
-def _by_order(store_id: int, number: str) -> Select[*tuple[Any, ...]]:
-    named = [orders.c.shop_number == number]
-    if _is_id(number):
-        named.append(orders.c.number == int(number))
-    return select(orders.c.account_id).where(
-        orders.c.store_id == store_id, or_(*named), orders.c.account_id.is_not(None)
-    )
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= MAX_USER_ID
 
 
 def _used(since: date) -> Select[*tuple[Any, ...]]:

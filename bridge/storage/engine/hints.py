@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Column, ColumnElement, Engine, UnaryExpression
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.sql.operators import custom_op
 
 
 class _HintingCompiler(SQLiteCompiler):
@@ -24,3 +25,11 @@ class _HintingCompiler(SQLiteCompiler):
 def follow_hints(engine: Engine) -> None:
     """Make an engine on SQLite use the hints of its statements."""
     engine.dialect.statement_compiler = _HintingCompiler
+
+
+def unindexed(column: Column[Any]) -> ColumnElement[Any]:
+    """Return a number column for a condition that no index is used for.
+
+    SQLite would read a whole store where a list of rows is given too.
+    """
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, 
 
 from bridge.domain.metering.limits import FOREVER
 from bridge.domain.shop.inbox import State
+from bridge.storage.admin.tables import bulk_changes, bulk_rows
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.events.tables import outbox
 from bridge.storage.metering.tables import idempotency_keys, modules, window_uses
@@ -72,6 +73,21 @@ def forget_passes(connection: Connection, *, before: datetime, limit: int) -> in
     return removed + _delete(connection, portal_sessions, began < before, order_by=began, limit=limit - removed)
 
 
+def forget_bulk(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete bulk changes made before a moment that have ended, at most `limit` rows; returns how many.
+
+    The rows of a bulk change go first. Its ledger entries stay.
+    """
+    first = first_id_at(before)
+    running = select(bulk_changes.c.id).where(bulk_changes.c.state == "running", bulk_changes.c.id < first)
+    old_rows = (bulk_rows.c.bulk_id < first, bulk_rows.c.bulk_id.not_in(running))
+    removed = _delete(connection, bulk_rows, *old_rows, order_by=bulk_rows.c.bulk_id, limit=limit)
+    if removed < limit:
+        old = (bulk_changes.c.id < first, bulk_changes.c.state != "running")
+        removed += _delete(connection, bulk_changes, *old, order_by=bulk_changes.c.id, limit=limit - removed)
+    return removed
+
+
 def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
     """Return how many rows of a kind are from before a moment, counted up to `limit` with an index."""
     first = first_id_at(before)
@@ -80,6 +96,7 @@ def count_old(connection: Connection, kind: str, *, before: datetime, limit: int
         "keys": (idempotency_keys.c.created_at < before,),
         "deliveries": (deliveries.c.id < first, deliveries.c.state != State.RECEIVED.value),
         "passes": (passes.c.created_at < before,),
+        "bulk": (bulk_changes.c.id < first, bulk_changes.c.state != "running"),
         "windows": (
             window_uses.c.module.in_(select(modules.c.key).distinct()),
             window_uses.c.counter.in_(_COUNTERS),

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.storage.accounts.tables import accounts, entries
+from bridge.storage.accounts.tables import accounts, entries, merges
 from bridge.storage.admin.tables import admins
 from bridge.storage.engine.metadata import TABLES, metadata
 from bridge.storage.metering import tables as metering_tables
@@ -40,6 +40,7 @@ MODULES = TABLES
 EXPORTED = (
     accounts,
     entries,
+    merges,
     orders,
     order_lines,
     packages,

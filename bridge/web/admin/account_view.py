@@ -8,6 +8,7 @@ from datetime import UTC
 from bridge.domain.admin.admins import Admin
 from bridge.services.admin import account, second_factor
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.qr_code import QrCode, qr_code
 from bridge.web.i18n.formatting import LocalTime, local_time
 
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -28,6 +29,11 @@ class Setup:
     secret: str = field(repr=False)
     address: str = field(repr=False)
     error: str = ""
+
+    @property
+    def code(self) -> QrCode:
+        """Return the address as a QR code."""
+        return qr_code(self.address)
 
 
 @dataclass(frozen=True, slots=True)

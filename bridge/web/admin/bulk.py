@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.admin.admins import Role
@@ -21,6 +22,7 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin import bulk_view, user_query
 from bridge.web.admin.balance_form import new_key, reason_error
 from bridge.web.admin.sessions import current_admin, needs, signed_in
+from bridge.web.admin.users import BulkForm, list_page
 from bridge.web.api.csv_tables import csv_response
 from bridge.web.api.parsing import path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -65,24 +67,45 @@ def upload(store: str) -> ResponseReturnValue:
 @needs(Role.MANAGER)
 def select(store: str) -> ResponseReturnValue:
     """Prepare a preview for the selected users, or for all users of the list; nothing is applied."""
-    found, now = _store(store), utcnow()
-    mode, amount = request.form.get("mode", ""), typed_amount(request.form.get("tokens", "").strip())
-    reason = request.form.get("reason", "").strip()
-    if mode not in {Mode.ADD.value, Mode.SUBTRACT.value} or not amount:
+    found, form = _store(store), _read_bulk_form()
+    try:
+        return redirect(url_for("bulk.show_one", store=store, bulk=_select(found, form)), 303)
+    except InvalidRequest as invalid:
+        fault = next(iter(invalid.fields), FieldError("form", invalid.detail))
+        if fault.field not in {"users", "tokens", "reason"}:
+            raise
+        words = f"{fault.message[0].upper()}{fault.message[1:]}".rstrip(".")
+        return list_page(store, bulk=replace(form, error=f"{words}.", error_field=fault.field)), 422
+
+
+def _read_bulk_form() -> BulkForm:
+    typed = {name: request.form.get(name, "").replace("\0", "").strip() for name in ("tokens", "reason")}
+    return BulkForm(
+        scope=request.form.get("scope", "")[:20],
+        mode=request.form.get("mode", "")[:20],
+        tokens=typed["tokens"][:100],
+        reason=typed["reason"],
+        users=frozenset(request.form.getlist("user")[: MAX_ROWS + 1]),
+    )
+
+
+def _select(store: Store, form: BulkForm) -> int:
+    """Prepare a preview for the users that a form names; raises `InvalidRequest` for a value that is not valid."""
+    now, amount = utcnow(), typed_amount(form.tokens)
+    if form.mode not in {Mode.ADD.value, Mode.SUBTRACT.value} or not amount:
         raise InvalidRequest(fields=[FieldError("tokens", "enter the tokens to add or subtract as a whole number")])
-    if error := reason_error(reason, found):
+    if error := reason_error(form.reason, store):
         raise InvalidRequest(fields=[FieldError("reason", error)])
-    is_filter = request.form.get("scope") == Source.FILTER.value
+    is_filter = form.scope == Source.FILTER.value
     if is_filter:
         with reading() as connection:
-            users = bulk_changes.list_matching(connection, found, user_query.read_listing(), now=now)
+            users = bulk_changes.list_matching(connection, store, user_query.read_listing(), now=now)
     else:
         users = [path_number(text, "user") for text in request.form.getlist("user")[: MAX_ROWS + 1]]
-    tokens = amount if mode == Mode.ADD.value else -amount
-    rows = bulk_changes.rows_for_users(users, tokens=tokens, reason=reason)
+    tokens = amount if form.mode == Mode.ADD.value else -amount
+    rows = bulk_changes.rows_for_users(users, tokens=tokens, reason=form.reason)
     source = Source.FILTER if is_filter else Source.SELECTION
-    bulk_id = _prepare(found, source, rows, [str(tokens), reason, *map(str, users if not is_filter else ())])
-    return redirect(url_for("bulk.show_one", store=store, bulk=bulk_id), 303)
+    return _prepare(store, source, rows, [str(tokens), form.reason, *map(str, users if not is_filter else ())])
 
 
 @bp.get("/<bulk>")
@@ -97,6 +120,7 @@ def show_one(store: str, bulk: str) -> ResponseReturnValue:
             _read_id(bulk),
             after=path_number(after, "after") if after else 0,
             only_failed=request.args.get("show") == "failed",
+            now=utcnow(),
         )
     return render_template("admin/bulk_change.html", page=page, store=page.store, admin=current_admin())
 
@@ -118,6 +142,19 @@ def cancel(store: str, bulk: str) -> ResponseReturnValue:
     found, bulk_id, now = _store(store), _read_id(bulk), utcnow()
     in_transaction(lambda connection: bulk_changes.cancel(connection, found, bulk_id, now=now))
     return redirect(url_for("bulk.show_one", store=store, bulk=bulk_id), 303)
+
+
+@bp.post("/<bulk>/undo")
+@needs(Role.MANAGER)
+def undo(store: str, bulk: str) -> ResponseReturnValue:
+    """Take back the applied rows of a recent bulk change, once."""
+    found, bulk_id, admin, now = _store(store), _read_id(bulk), current_admin(), utcnow()
+    made = in_transaction(lambda connection: bulk_changes.undo(connection, found, bulk_id, admin=admin, now=now))
+    if made is None:
+        flash("Nothing was undone: no row is applied, or the change ended more than 15 minutes ago.", "bad")
+        return redirect(url_for("bulk.show_one", store=store, bulk=bulk_id), 303)
+    bulk_changes.apply(transaction, made.id, now=now)
+    return redirect(url_for("bulk.show_one", store=store, bulk=made.id), 303)
 
 
 @bp.get("/<bulk>/failed.csv")

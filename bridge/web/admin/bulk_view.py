@@ -60,7 +60,11 @@ class BulkList:
 
 @dataclass(frozen=True, slots=True)
 class BulkPage:
-    """One bulk change with a part of its rows; `next` is the position behind which the next page begins."""
+    """One bulk change with a part of its rows; `next` is the position behind which the next page begins.
+
+    `undo_of` is the bulk change that this one takes back, `undone_by` the one that
+    takes back this one; None for none.
+    """
 
     store: Store
     line: BulkLine
@@ -69,6 +73,9 @@ class BulkPage:
     only_failed: bool
     is_first: bool
     next: int | None
+    undo_of: int | None
+    undone_by: int | None
+    may_undo: bool
     open_questions: str
 
 
@@ -81,10 +88,13 @@ def bulk_list(connection: Connection, store: Store) -> BulkList:
     return BulkList(store, lines, count_exceptions(connection, store))
 
 
-def bulk_page(connection: Connection, store: Store, bulk_id: int, *, after: int, only_failed: bool) -> BulkPage:
+def bulk_page(
+    connection: Connection, store: Store, bulk_id: int, *, after: int, only_failed: bool, now: datetime
+) -> BulkPage:
     """Return the page of one bulk change with rows behind a position; raises `NotFound`."""
     change = bulk_changes.get(connection, store, bulk_id)
     counts = bulk_changes.count(connection, change)
+    undone_by = bulk_changes.find_undo(connection, change)
     rows = bulk_changes.list_rows(connection, change, after=after, limit=PAGE + 1, only_failed=only_failed)
     shown = rows[:PAGE]
     balances = bulk_changes.balances_of(connection, store, shown)
@@ -96,6 +106,9 @@ def bulk_page(connection: Connection, store: Store, bulk_id: int, *, after: int,
         only_failed=only_failed,
         is_first=after == 0,
         next=shown[-1].position if len(rows) > PAGE else None,
+        undo_of=change.undo_of,
+        undone_by=None if undone_by is None else undone_by.id,
+        may_undo=undone_by is None and counts.applied > 0 and change.may_be_undone(now),
         open_questions=count_exceptions(connection, store),
     )
 
@@ -113,7 +126,7 @@ def _line(store: Store, change: BulkChange, counts: Counts) -> BulkLine:
         id=change.id,
         state=change.state.value,
         label=_STATES[change.state],
-        source=_SOURCES[change.source],
+        source=_SOURCES[change.source] if change.undo_of is None else "that undoes another one",
         actor=change.actor,
         at=local_time(at, zone),
         result=f"{number(counts.applied)} of {number(counts.total)} rows applied, {number(counts.failed)} failed",

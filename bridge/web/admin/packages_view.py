@@ -11,6 +11,7 @@ from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.curl import curl
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
@@ -84,6 +85,7 @@ class PackagesPage:
     after: str
     next: str
     error: str
+    curl: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,16 @@ def build(
         after=write_key((after[0], after[1])) if after else "",
         next=write_key((last.product_id, last.variation_id)) if last else "",
         error=form.error if form is not None and not any(row.error for row in rows) else "",
+        curl=_curl(found),
     )
+
+
+def _curl(found: list[Package]) -> str:
+    """Return the call that sets the first package of the list, or an example."""
+    package = next((each for each in found if each.tokens), Package(10, admin_tokens=5000))
+    path = f"/v1/packages/{package.product_id}" + (f"/{package.variation_id}" if package.variation_id else "")
+    plan = {"plan": package.plan, "months": package.months} if package.months else {}
+    return curl("PUT", path, {"tokens": package.tokens, **plan})
 
 
 def build_past_orders(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -36,8 +38,23 @@ def show(store: str) -> ResponseReturnValue:
     return list_page(store, edit=edit, note=note)
 
 
-def list_page(store: str, *, edit: EditForm | None = None, note: Note | None = None) -> str:
-    """Return the list that the request asks for, with the form of one user or a note beside a balance."""
+@dataclass(frozen=True, slots=True)
+class BulkForm:
+    """The form for many users with the typed values; `error` is about the field `error_field`."""
+
+    scope: str = "selection"
+    mode: str = "add"
+    tokens: str = ""
+    reason: str = ""
+    users: frozenset[str] = frozenset()
+    error: str = ""
+    error_field: str = ""
+
+
+def list_page(
+    store: str, *, edit: EditForm | None = None, note: Note | None = None, bulk: BulkForm | None = None
+) -> str:
+    """Return the list that the request asks for, with the form of one user, a note beside a balance, or a bulk form."""
     listing, days, now = user_query.read_listing(), user_query.read_days(), utcnow()
     with reading() as connection:
         found = settings.get_store(connection, store)
@@ -50,5 +67,6 @@ def list_page(store: str, *, edit: EditForm | None = None, note: Note | None = N
         state=user_query.list_state(),
         note=note,
         bulk_key=new_key(),
+        bulk=bulk or BulkForm(),
         admin=current_admin(),
     )

@@ -12,6 +12,7 @@ from bridge.domain.portal.passes import Access
 from bridge.runtime import runtime
 from bridge.services.ops import account_erasure
 from bridge.services.portal.sessions import Buyer
+from bridge.web.api.user_export import export_response
 from bridge.web.context import utcnow
 from bridge.web.i18n.formatting import Language, isolate
 from bridge.web.i18n.messages import texts_of
@@ -42,6 +43,14 @@ def show() -> ResponseReturnValue:
     return pages.render("portal/own_data.html", page=page)
 
 
+@bp.get("/export")
+@browser.needs(Access.FULL)
+def download() -> ResponseReturnValue:
+    """Send everything that is stored about the buyer: `?format=csv` as a ZIP file of tables, else JSON."""
+    buyer = browser.buyer()
+    return export_response(buyer.store, buyer.account)
+
+
 @bp.post("/delete")
 @browser.needs(Access.FULL)
 def delete() -> ResponseReturnValue:
@@ -69,10 +78,13 @@ def data_page(buyer: Buyer, language: Language, *, typed: str = "", error: str =
         (texts.gettext("Roles in the shop"), isolate(", ".join(account.roles), language)),
         (texts.gettext("Number of the user"), str(account.user_id)),
     )
+    every = texts.gettext("Everything that is stored about you")
     files = (
-        (texts.gettext("Usage"), url_for("portal_usage.download", days=365)),
-        (texts.gettext("Transactions"), url_for("portal_transactions.download")),
-        (texts.gettext("Purchases"), url_for("portal_purchases.download")),
+        (f"{every} (ZIP, CSV)", url_for("portal_data.download", format="csv")),
+        (f"{every} (JSON)", url_for("portal_data.download")),
+        (f"{texts.gettext('Usage')} (CSV)", url_for("portal_usage.download", days=365)),
+        (f"{texts.gettext('Transactions')} (CSV)", url_for("portal_transactions.download")),
+        (f"{texts.gettext('Purchases')} (CSV)", url_for("portal_purchases.download")),
     )
     return DataPage(
         facts=tuple((label, value) for label, value in facts if value),
