@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ PORTAL_SESSION = timedelta(hours=2)
 FRESH = timedelta(minutes=10)
 """How long after the sign-in a buyer may delete their account."""
 
+_AMBIGUOUS = re.compile("[ß\u1e9eς]")
+"""Letters of host names that browsers keep, and our reading of them changes: it would name another host."""
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
 
@@ -103,10 +106,14 @@ def refusal_of(found: Pass, purpose: Purpose, *, now: datetime) -> Refused | Non
 
 
 def host_key(url: str) -> str:
-    """Return the host and port of an address in the form in which two spellings are equal; empty without a host."""
+    """Return the host and port of an address in the form in which two spellings are equal; empty without a clear host.
+
+    A name with `ß` or `ς` is clear only in its spelling with `xn--`.
+    """
     try:
         parts = urlsplit(url)
-        return comparable_shop(f"{parts.scheme}://{parts.netloc}") if parts.hostname else ""
+        is_clear = parts.hostname and not _AMBIGUOUS.search(parts.netloc)
+        return comparable_shop(f"{parts.scheme}://{parts.netloc}") if is_clear else ""
     except ValueError:
         return ""
 
@@ -142,7 +149,12 @@ def frame_source(url: str) -> str:
         host = host if ":" in host else host.encode("idna").decode()
     except (ValueError, UnicodeError):
         return ""
-    if parts.scheme not in {"http", "https"} or not host or quote(host, safe=".-:") != host:
+    if (
+        _AMBIGUOUS.search(parts.netloc)
+        or parts.scheme not in {"http", "https"}
+        or not host
+        or quote(host, safe=".-:") != host
+    ):
         return ""
     named = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{named}{'' if port is None else f':{port}'}"
