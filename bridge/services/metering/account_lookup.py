@@ -100,7 +100,7 @@ def check(
                 raise TryAgain("an account is not where it was")
         elif isinstance(request, CaptureRequest | ReleaseRequest):
             hold = held.get(request.hold_id)
-            if hold is not None and hold.account_id != account_id:
+            if hold is not None and account_id not in {None, hold.account_id}:
                 raise TryAgain("a hold moved with a merged account meanwhile")
 
 
