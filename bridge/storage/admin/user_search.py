@@ -45,7 +45,9 @@ def find_accounts(
         kept_store == store_id, _has_words(account_figures.c.search_key, words)
     )
     if likely is not None:
-        by_kept = by_kept.where(account_figures.c.account_id.in_(likely))
+        # Joined, not a list of ids: SQLite would collect the whole list before the first row.
+        rows = likely.subquery("likely")
+        by_kept = by_kept.join(rows, rows.c.account_id == account_figures.c.account_id)
     # Accounts created after the figures were updated.
     by_text = select(accounts.c.id).where(
         accounts.c.id >= first_id_at(kept_at),
