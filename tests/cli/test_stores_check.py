@@ -170,7 +170,7 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(connected_shop, check, t
 
 
 def test_every_code_is_shown_here_or_beside(connected_shop, check):
-    """The rest needs another connection, or deliveries: see the tests of signed deliveries and of names."""
+    """The rest needs another connection, deliveries or faults: see signed deliveries, names and the nightly audit."""
     beside = {
         Code.NO_KEYS,
         Code.KEYS_READ_ONLY,
@@ -178,6 +178,7 @@ def test_every_code_is_shown_here_or_beside(connected_shop, check):
         Code.UNREADABLE_AMOUNT,
         Code.UNPROCESSED,
         Code.DATED_AHEAD,
+        Code.AUDIT_FAULTS,
     }
     beside |= set(map(Code, _FROM_DELIVERIES))
 

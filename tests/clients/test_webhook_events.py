@@ -51,3 +51,11 @@ def test_event_of_a_topic_and_a_body(topic, document, kind, number, said):
 def test_body_that_is_no_object_is_malformed(body):
     with pytest.raises(MalformedBody):
         parse_body(body)
+
+
+@pytest.mark.parametrize("status", [[], {}, 3, True])
+def test_product_whose_status_is_no_text_is_not_for_sale(status):
+    event = read_event("product.updated", {"id": 10, "name": "Tokens", "status": status, "purchasable": True})
+
+    assert event.product is not None
+    assert event.product.is_for_sale is False

@@ -136,6 +136,15 @@ def test_no_change_is_lost_silently_where_a_clock_was_set_back(data):
         assert (line.line.quantity, known.customer_id) == (last.lines[0].quantity, sent[-1].customer_id)
 
 
+def test_grant_of_a_clock_set_back_that_names_another_buyer_is_asked_about():
+    started = replace(order("processing", seconds=30, refunded=0), customer_id=2)
+    completed = replace(order("completed", seconds=1, refunded=0), customer_id=3)
+
+    known = merged(merged(OrderState(1, 1), started, 30.2), completed, 60.4)
+
+    assert known.sources.unplaced is not None
+
+
 FAR = 3650 * DAY
 HISTORIES = {
     "a clock about a minute ahead, with documents on both sides of it": [

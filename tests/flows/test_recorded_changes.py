@@ -58,7 +58,10 @@ CALLS = {
     ),
     "DELETE /v1/event-endpoints/<endpoint_id>": Call("DELETE", "", None, "event_endpoint", None),
 }
-NO_SETTINGS = ("spends", "holds", "orders", "quotes", "sites", "link", "profiles", "bulk-adjustments", "adjustments")
+NO_SETTINGS = (
+    *("spends", "holds", "orders", "quotes", "sites", "link", "profiles", "passes"),
+    *("bulk-adjustments", "adjustments"),
+)
 """The first part of the paths that change no setting."""
 OF_USERS = ("adjustments", "link-codes", "sites", "merge", "undo")
 """The parts below a user that change no setting."""

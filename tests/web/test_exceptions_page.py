@@ -48,8 +48,12 @@ def test_each_review_item_is_shown_with_its_actions(shop, admin):
     factories.put_user(shop, 3)
     guest_order(shop, 1)
     factories.deliver(shop, factories.order(2, customer=2, refunds=["-1.00"]))
-    factories.deliver(shop, factories.order(3, customer=3, lines=[factories.line(product=0)]))
-    factories.deliver(shop, factories.order(4, customer=9, lines=[factories.line(product=0)]))
+    factories.deliver(
+        shop, factories.order(3, customer=3, lines=[factories.line(product=0, name="A product that was deleted")])
+    )
+    factories.deliver(
+        shop, factories.order(4, customer=9, lines=[factories.line(product=0, name="A product that was deleted")])
+    )
 
     page = read(admin.get(LIST))
 

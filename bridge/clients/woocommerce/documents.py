@@ -331,11 +331,11 @@ def _is_for_sale(document: Json) -> bool | None:
     if status is None and purchasable is None:
         return None
     # The parent of variations is bought as one of them.
-    return status in {None, "publish"} and (purchasable is not False or _has_variations(document))
+    return status in (None, "publish") and (purchasable is not False or _has_variations(document))
 
 
 def _has_variations(document: Json) -> bool:
-    return document.get("type") in {"variable", "variable-subscription"} or bool(document.get("variations"))
+    return document.get("type") in ("variable", "variable-subscription") or bool(document.get("variations"))
 
 
 def _line_id(item: Any) -> int | None:

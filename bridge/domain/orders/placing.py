@@ -98,14 +98,18 @@ def _contradiction(known: OrderState, order: Order, effect: Effect) -> tuple[str
 
 
 def _is_set_back_change(known: OrderState, order: Order, effect: Effect, dated: DocumentDate) -> bool:
-    """Return whether a new document changes the buyer or the quantities of a granted order by an earlier date."""
-    is_granted = effect is not Effect.REVOKES and known.sources.effect is Effect.GRANTS
-    if not is_granted or dated in known.sources.documents:
+    """Return whether a new document changes the buyer or the quantities of a granted order by an earlier date.
+
+    So does the document that grants an order, if it names another buyer.
+    """
+    was_granted = known.sources.effect is Effect.GRANTS
+    is_grant = effect is Effect.GRANTS
+    if effect is Effect.REVOKES or not (was_granted or is_grant) or dated in known.sources.documents:
         return False
     changed = []
     if order.customer_id and known.customer_id and order.customer_id != known.customer_id:
         changed.append("customer_id")
-    if effect is Effect.GRANTS and not order.lines_are_doubtful:
+    if was_granted and is_grant and not order.lines_are_doubtful:
         stated = {line.id: line.quantity for line in order.lines or ()}
         counted = {line.line.id: line.line.quantity for line in known.lines}
         # A quantity of 0 and a line that is not there are the same.
