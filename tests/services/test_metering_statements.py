@@ -114,6 +114,7 @@ def test_large_batch_takes_as_many_statements_as_one_of_10(driver, database, kin
     # Only plain spends come in thousands; fewer of the others show the same.
     small, large = (count(driver, kind(driver, size)) for size in (10, 1_000 if kind in {spends, mixed} else 200))
 
-    assert small == large
+    # What is cached for some seconds may be read again between the two; a statement for each request would be 190 more.
+    assert abs(large - small) <= 1
     assert large <= MOST
     assert ledger_sql.faults(database) == []
