@@ -29,6 +29,21 @@ def test_other_shops(url):
     assert comparable_shop(url) != comparable_shop("https://shop.example")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("faß", "fass"), ("faẞ", "fass"), ("σας", "σασ"), ("ΣΑΣ", "σας"), ("xn--fa-hia", "fass")],
+)
+def test_names_of_two_hosts_in_a_browser_are_two_shops(one, other):
+    assert comparable_shop(f"https://{one}.example") != comparable_shop(f"https://{other}.example")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("faß", "xn--fa-hia"), ("FAẞ", "faß"), ("ΣΑΣ", "σασ"), ("ｓｈｏｐ", "shop")]
+)
+def test_names_of_one_host_in_a_browser_are_one_shop(one, other):
+    assert comparable_shop(f"https://{one}.example") == comparable_shop(f"https://{other}.example")
+
+
 def test_page_that_was_copied_along_is_left_out():
     assert without_page("https://shop.example/blog/wp-admin/admin.php") == "https://shop.example/blog"
     assert without_page("https://shop.example/wp-login.php") == "https://shop.example"

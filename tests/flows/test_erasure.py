@@ -128,9 +128,8 @@ def test_no_row_names_the_person_and_the_ledger_stays(ada, database):
     assert erase(ada, 999).status_code == 404
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 def test_file_of_sqlite_has_no_byte_of_the_person(ada, database):
-    if not database.is_sqlite:
-        pytest.skip("PostgreSQL keeps deleted rows until it vacuums the table")
     path = database.url.database
     erase(ada)
 

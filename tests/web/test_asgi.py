@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bridge.domain.errors import Overloaded
+from bridge.domain.errors import Overloaded, RequestTimedOut
 from bridge.web.server.asgi import AsgiApp
-from bridge.web.server.request_body import BodyMemory
+from bridge.web.server.request_body import SLOW_BODY, BodyMemory, BodyReader
 from bridge.web.server.routes import ROUTE
 from bridge.web.server.worker_pool import WorkerPool
 
@@ -305,3 +305,33 @@ def test_memory_for_bodies_is_given_up_by_the_slowest():
         assert memory.used == 0
 
     complete(run())
+
+
+def test_small_bodies_that_arrive_slowly_share_the_memory_too():
+    async def read(reader, first, ended, name):
+        messages = [{"type": "http.request", "body": b"x" * first, "more_body": True}]
+
+        async def receive():
+            if messages:
+                return messages.pop()
+            return await asyncio.Event().wait()
+
+        try:
+            async with reader.read("POST", "/admin/sign-in", {"content-length": "60000"}, receive):
+                pass
+        except (Overloaded, RequestTimedOut) as error:
+            ended.append((name, type(error)))
+
+    async def run():
+        ended, reader = [], BodyReader(seconds=0.3, memory=BodyMemory(3 * SLOW_BODY))
+        sizes = {"tiny": SLOW_BODY, "slowest": 2 * SLOW_BODY, "slow": 2 * SLOW_BODY}
+        async with asyncio.TaskGroup() as tasks:
+            for name, size in sizes.items():
+                tasks.create_task(read(reader, size, ended, name))
+                await asyncio.sleep(0.01)
+        return ended
+
+    first, *others = asyncio.run(run())
+
+    assert first == ("slowest", Overloaded)
+    assert {kind for _, kind in others} == {RequestTimedOut}

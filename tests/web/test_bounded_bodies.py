@@ -200,3 +200,25 @@ def test_form_and_query_of_very_many_fields_are_refused_with_little_memory(app):
 
 def test_type_of_a_problem_is_named_outside_of_a_request_as_well():
     assert problem_type("body_too_large") == "/v1/docs#body_too_large"
+
+
+def test_every_operation_answers_a_body_as_described_also_where_it_reads_none(shop):
+    """The client compares each response with the OpenAPI document."""
+    bodies = [
+        {"data": b"x" * (1 << 20), "content_type": "application/json"},
+        {"data": b"--x--", "content_type": "multipart/form-data; boundary=x"},
+        {"data": b"{}", "content_type": "application/json", "headers": {"Content-Encoding": "gzip"}},
+    ]
+    statuses = set()
+    for rule in shop.client.application.url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"} if rule.rule.startswith("/v1/") else ():
+            path = rule.rule
+            for name in rule.arguments:
+                path = path.replace(f"<{name}>", "1").replace(f"<int:{name}>", "1")
+            for body in bodies:
+                sent = body | {"headers": shop.headers | {"Idempotency-Key": "a"} | body.get("headers", {})}
+                answer = shop.client.open(path, method=method, **sent)
+                assert answer.status_code < 500, (method, path)
+                statuses.add(answer.status_code)
+
+    assert {413, 415} <= statuses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from bridge.domain.admin.admins import Role
 from bridge.domain.ops.clock import TOLERANCE
-from bridge.domain.stores.shop_address import comparable_shop
+from bridge.domain.stores.shop_address import ascii_host, comparable_shop, lower
 
 LIFE = timedelta(minutes=1)
 """How long a pass can be used. `TOLERANCE` is added for clocks that differ."""
@@ -24,8 +23,6 @@ PORTAL_SESSION = timedelta(hours=2)
 FRESH = timedelta(minutes=10)
 """How long after the sign-in a buyer may delete their account."""
 
-_AMBIGUOUS = re.compile("[ß\u1e9eς]")
-"""Letters of host names that browsers keep, and our reading of them changes: it would name another host."""
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
 
@@ -106,14 +103,10 @@ def refusal_of(found: Pass, purpose: Purpose, *, now: datetime) -> Refused | Non
 
 
 def host_key(url: str) -> str:
-    """Return the host and port of an address in the form in which two spellings are equal; empty without a clear host.
-
-    A name with `ß` or `ς` is clear only in its spelling with `xn--`.
-    """
+    """Return the host and port of an address in the form in which two spellings are equal; empty without a host."""
     try:
         parts = urlsplit(url)
-        is_clear = parts.hostname and not _AMBIGUOUS.search(parts.netloc)
-        return comparable_shop(f"{parts.scheme}://{parts.netloc}") if is_clear else ""
+        return comparable_shop(f"{parts.scheme}://{parts.netloc}") if parts.hostname else ""
     except ValueError:
         return ""
 
@@ -144,17 +137,12 @@ def read_return_url(given: str, own: Iterable[str]) -> str:
 def frame_source(url: str) -> str:
     """Return a site as a source of the header Content-Security-Policy; empty for an address without a usable host."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(lower(url))
         host, port = parts.hostname or "", parts.port
-        host = host if ":" in host else host.encode("idna").decode()
-    except (ValueError, UnicodeError):
+    except ValueError:
         return ""
-    if (
-        _AMBIGUOUS.search(parts.netloc)
-        or parts.scheme not in {"http", "https"}
-        or not host
-        or quote(host, safe=".-:") != host
-    ):
+    host = host if ":" in host else ascii_host(host)
+    if parts.scheme not in {"http", "https"} or not host or quote(host, safe=".-:") != host:
         return ""
     named = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{named}{'' if port is None else f':{port}'}"

@@ -43,7 +43,8 @@ TAGS = {
 """The groups of operations, in the order of the docs page."""
 
 _ALWAYS: tuple[type[errors.BridgeError], ...] = (errors.InvalidRequest, errors.Overloaded, errors.Unavailable)
-_OF_BODIES = (errors.MalformedBody, errors.RequestTimedOut, errors.BodyTooLarge, errors.UnsupportedBody)
+_OF_ANY_BODY = (errors.RequestTimedOut, errors.BodyTooLarge, errors.UnsupportedBody)
+"""Each request may carry a body, also where none is read."""
 _OF_KEYS = (errors.NotSignedIn, errors.AccessKeyExpired, errors.SiteUnlinked)
 _OF_IDEMPOTENCY = (errors.KeyRequired, errors.KeyInvalid, errors.KeyReused)
 _FORBIDDEN = {"store": errors.StoreKeyRequired, "site": errors.SiteKeyRequired, "any": errors.SiteNamesUser}
@@ -248,9 +249,9 @@ def _headers(*names: str) -> dict[str, Any]:
 
 def _problems(declared: Operation, access: str | None, *, has_variables: bool) -> dict[int, list[str]]:
     """Return the codes of an operation's errors by their status."""
-    kinds: list[type[errors.BridgeError]] = [*declared.errors, *_ALWAYS]
+    kinds: list[type[errors.BridgeError]] = [*declared.errors, *_ALWAYS, *_OF_ANY_BODY]
     if declared.body is not None:
-        kinds += _OF_BODIES
+        kinds.append(errors.MalformedBody)
     if access is not None:
         kinds += [*_OF_KEYS, _FORBIDDEN[access]]
     if declared.is_keyed or declared.may_be_keyed:

@@ -13,7 +13,9 @@ from bridge.web.server.body_limits import KIB, MIB, body_limit, check_body_heade
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 SMALL_BODY = 64 * KIB
-"""Bodies up to this size do not count: the number of connections limits them."""
+"""Bodies up to this size that arrive at once do not count: the number of waiting requests limits them."""
+SLOW_BODY = 4 * KIB
+"""Bodies up to this size do not count while they arrive: the number of connections limits them."""
 MEMORY = 64 * MIB
 """The most bytes of larger bodies that one process holds."""
 DRAIN_BYTES = 4 * MIB
@@ -129,7 +131,7 @@ class BodyReader:
         while True:
             if len(body) > limit:
                 raise BodyTooLarge()
-            if len(body) > SMALL_BODY:
+            if len(body) > SLOW_BODY:
                 self._memory.take(held, len(body) - held.size)
             if not message.get("more_body", False):
                 return bytes(body)

@@ -1,4 +1,4 @@
-"""what the portal shows
+"""prices and the ledger of the portal
 
 The price of a package, and an index on the entries that no spend made.
 """
