@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from bridge.services.stores import changes
 from bridge.services.stores.changes import Subject
 from bridge.web.admin import changes_view
+from bridge.web.admin.changes_view import differences
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support.pages import EMAIL, read, send, sign_in
@@ -98,3 +101,15 @@ def test_a_signed_out_browser_is_sent_to_the_sign_in(app, shop):
 
     assert response.status_code == 303
     assert response.location.startswith("/admin?next=")
+
+
+def test_values_are_written_for_people():
+    endpoint = {"id": "ep_1", "url": "https://a.example", "created_at": "2026-01-31T23:30:00.000001Z"}
+
+    found = differences(None, endpoint, ZoneInfo("Europe/Rome"))
+
+    assert [(one.field, one.after) for one in found] == [
+        ("ID", "ep_1"),
+        ("URL", "https://a.example"),
+        ("Created at", "1 Feb 2026, 00:30"),
+    ]

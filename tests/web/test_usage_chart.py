@@ -113,10 +113,10 @@ def test_use_is_compared_with_the_days_before(app, shop, use):
         said.append(re.search(r"Used in 30 days</h2>.*?muted\">([^<]*)<", client.get(LIST).text, re.DOTALL)[1])
 
     assert [text.split(" days")[0] for text in said] == [
-        "▼ 100 % less than in the 30",
+        "▼ 100% less than in the 30",
         "the same as in the 30",
-        "▲ 50 % more than in the 30",
-        "▼ 92 % less than in the 30",
+        "▲ 50% more than in the 30",
+        "▼ 92% less than in the 30",
     ]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bridge.domain.stores.stores import Store
@@ -18,6 +19,8 @@ PAGE = 50
 ID = "chg"
 """The prefix of a change's id in addresses."""
 _LONGEST = 300
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+_ABBREVIATIONS = {"id": "ID", "ids": "IDs", "url": "URL", "sku": "SKU"}
 
 LABELS = {
     Subject.STORE: "Store",
@@ -101,11 +104,14 @@ def build_page(connection: Connection, store: Store | None, subject: Subject | N
     )
 
 
-def differences(before: Any, after: Any) -> list[Difference]:
-    """Return the fields that differ between two JSON values; all fields with a value where one of them is None."""
+def differences(before: Any, after: Any, zone: tzinfo = UTC) -> list[Difference]:
+    """Return the fields that differ between two JSON values; all fields with a value where one of them is None.
+
+    Moments are shown in the zone.
+    """
     old, new = _flatten(before), _flatten(after)
     names = [*new, *(name for name in old if name not in new)]
-    pairs = ((name, _text(old.get(name)), _text(new.get(name))) for name in names)
+    pairs = ((name, _text(old.get(name), zone), _text(new.get(name), zone)) for name in names)
     return [Difference(_label(name), was, is_) for name, was, is_ in pairs if was != is_]
 
 
@@ -116,7 +122,7 @@ def _row(change: Change, zone: tzinfo) -> Row:
         subject = change.subject
     verb = "Added" if change.before is None else "Removed" if change.after is None else "Changed"
     at = local_time(change.created_at, zone)
-    return Row(at, change.actor, subject, change.name, verb, differences(change.before, change.after))
+    return Row(at, change.actor, subject, change.name, verb, differences(change.before, change.after, zone))
 
 
 def _flatten(value: Any) -> dict[str, Any]:
@@ -135,10 +141,11 @@ def _flatten(value: Any) -> dict[str, Any]:
 
 
 def _label(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    words = [_ABBREVIATIONS.get(word, word) for word in name.replace("_", " ").split(" ")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, zone: tzinfo) -> str:
     if value is None or value == "" or value == []:
         return ""
     if isinstance(value, bool):
@@ -146,6 +153,8 @@ def _text(value: Any) -> str:
     if isinstance(value, int):
         return number(value)
     if isinstance(value, list):
-        value = ", ".join(_text(each) for each in value)
+        value = ", ".join(_text(each, zone) for each in value)
     text = str(value)
+    if _MOMENT.fullmatch(text):
+        return local_time(datetime.fromisoformat(text), zone).text
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -192,10 +192,10 @@ def _change(summary: Summary) -> str:
     if before == summary.used:
         return f"the same as in {days}" if before else f"nothing in {days} either"
     if not before:
-        return f"▲ nothing in {days}"
+        return f"nothing in {days}"
     percent = abs(summary.used - before) * 100 // before
     much = number(percent) if percent else "less than 1"
-    return f"▲ {much} % more than in {days}" if summary.used > before else f"▼ {much} % less than in {days}"
+    return f"▲ {much}% more than in {days}" if summary.used > before else f"▼ {much}% less than in {days}"
 
 
 def _matches(count: int | None) -> str:
