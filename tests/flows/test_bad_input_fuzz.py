@@ -56,9 +56,12 @@ def spoil(document: Any, path: tuple[Any, ...], junk: Any, *, remove: bool) -> N
     """Replace the value at a path by junk, or remove it; missing paths are ignored."""
     *parents, last = path
     for step in parents:
-        if not isinstance(document, dict | list) or (isinstance(document, list) and step >= len(document)):
+        if isinstance(document, dict):
+            document = document.get(step)
+        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
+            document = document[step]
+        else:
             return
-        document = document[step] if isinstance(document, list) else document.get(step)
     if isinstance(document, list) and isinstance(last, int) and last < len(document):
         document[last] = junk
     elif isinstance(document, dict) and remove:

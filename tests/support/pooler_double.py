@@ -24,10 +24,11 @@ _BUFFER = 1 << 16
 def pooler_double(port: int, name: str, *, connections: int = 3) -> Iterator[str]:
     """Yield the URL of a database of the server on this port, through the double."""
     servers: queue.Queue[socket.socket] = queue.Queue()
-    greetings = []
+    opened, greetings = [], []
     for _ in range(connections):
         server, greeting = _open_server(port, name)
         servers.put(server)
+        opened.append(server)
         greetings.append(greeting)
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_accept, args=(listener, servers, greetings[0]), daemon=True).start()
@@ -38,8 +39,9 @@ def pooler_double(port: int, name: str, *, connections: int = 3) -> Iterator[str
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        while not servers.empty():
-            servers.get().close()
+        # One may be with a client whose transaction just ended, and not in the queue.
+        for server in opened:
+            server.close()
 
 
 def _open_server(port: int, name: str) -> tuple[socket.socket, bytes]:

@@ -331,7 +331,7 @@ def test_small_bodies_that_arrive_slowly_share_the_memory_too():
                 await asyncio.sleep(0.01)
         return ended
 
-    first, *others = asyncio.run(run())
+    first, *others = complete(run())
 
     assert first == ("slowest", Overloaded)
     assert {kind for _, kind in others} == {RequestTimedOut}
