@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import BIG, Instant
 
-revision = "0040"
-down_revision = "0039"
+revision = "0041"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
