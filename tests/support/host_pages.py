@@ -9,7 +9,7 @@ URL = "http://host.test/"
 PLAIN = "body{margin:0}main{width:645px}"
 """A page without rules that reach a fragment."""
 THEMES = {
-    "a root of 62.5%": """html{font-size:62.5%}body{margin:0;font:1.7rem/1.9 Georgia,serif;color:#444;letter-spacing:.3px}
+    "a root of 62.5%": """html{font-size:62.5%}body{margin:0;font:1.7rem/1.9 Georgia,serif;color:#444}
         main{width:645px}main p,main ul{margin:0 0 2.4rem}main a{border-bottom:.1rem solid;color:#b40;
         text-decoration:underline}main svg{height:auto;max-width:100%}main summary{display:list-item;outline:0}
         main h2{font-size:3.2rem;text-transform:uppercase}main details{background:#eee;padding:2rem}""",
@@ -39,10 +39,9 @@ def host_page(fragment: str, style: str, *, language: str = "en", head: str = ""
     """Return a page of another site with a fragment in its content; `nonce` is for the page's own style."""
     direction = "rtl" if language == "ar" else "ltr"
     own = f'<style nonce="{nonce}">{style}</style>' if nonce else f"<style>{style}</style>"
-    return (
-        f'<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8"><title>Host</title>{head}'
-        f'{own}</head><body><main id="content" class="is-layout-constrained is-layout-flow">{fragment}</main></body></html>'
-    )
+    main = f'<main id="content" class="is-layout-constrained is-layout-flow">{fragment}</main>'
+    start = f'<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8"><title>Host</title>'
+    return f"{start}{head}{own}</head><body>{main}</body></html>"
 
 
 def visit(page: Page, body: str, *, policy: str = "", others: dict[str, str] | None = None) -> list[str]:
@@ -89,4 +88,4 @@ APPEARANCE = """() => {
       width: Math.round(box.width), height: Math.round(box.height)};
   });
 }"""
-"""Returns how each element of a fragment looks, and where it is in the root element."""
+"""Returns the appearance of each element of a fragment, and its place in the root element."""

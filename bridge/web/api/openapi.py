@@ -36,6 +36,7 @@ TAGS = {
     "Linked sites": "Other sites that spend the tokens of a user's account.",
     "Events": "Signed messages about balances, allowances and grants.",
     "Store": "Settings of the store.",
+    "Connection": "Connect the WordPress plugin, check the connection, and end it.",
     "Passes": "Links that show one person the widget, the portal or the credits page.",
     "Widget": "The usage widget as HTML.",
     "Description": "This description of the API.",
