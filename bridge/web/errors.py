@@ -86,6 +86,12 @@ _BY_HAND = (
     ),
     ("site_cap_reached", 402, "The request would exceed the linked site's monthly cap. Nothing was charged."),
     (
+        "confirmation_required",
+        402,
+        "The user wants to confirm before tokens of the balance are taken. Nothing was charged. Send the same request"
+        " with `confirmed: true` once they have.",
+    ),
+    (
         "module_disabled",
         403,
         "The user's role may not use the module for free, and no other source can pay. Nothing was charged.",
