@@ -1,4 +1,4 @@
-"""Each file of the plugin is valid, escapes what it prints, and lets nobody in without a check; the checks can fail."""
+"""Each file of the plugin is valid, escapes what it prints, and checks nonce and capability; each check can fail."""
 
 import json
 import shutil
