@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bridge.cli import access_keys, addresses, store_changes
+from bridge.cli import access_keys, addresses, connect_codes, store_changes
 from bridge.cli.base import ACTOR, Group, address, created, local, prepared, utcnow
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
@@ -43,7 +43,13 @@ def group() -> None:
     """Connect shops, and check and change their stores."""
 
 
-for _command in (access_keys.command, store_changes.rename, store_changes.move, store_changes.remove):
+for _command in (
+    access_keys.command,
+    connect_codes.command,
+    store_changes.rename,
+    store_changes.move,
+    store_changes.remove,
+):
     group.add_command(_command)
 
 

@@ -51,6 +51,7 @@ from bridge.web.api import (
     user_list,
     users,
 )
+from bridge.web.api import connect as api_connect
 from bridge.web.api import packages as api_packages
 from bridge.web.api import (
     user_export as api_user_export,
@@ -79,6 +80,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_packages.bp,
     events.bp,
     sites.bp,
+    api_connect.bp,
     passes.bp,
     widget.bp,
     widget_page.bp,

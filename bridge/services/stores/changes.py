@@ -26,6 +26,7 @@ class Subject(StrEnum):
     ACCESS_KEY = "access_key"
     EVENT_ENDPOINT = "event_endpoint"
     SHOP_KEYS = "shop_keys"
+    CONNECT_CODE = "connect_code"
     LINKED_SITE = "linked_site"
     USER = "user"
     ADMIN = "admin"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
@@ -30,6 +30,7 @@ _COLUMNS = (
     accounts.c.last_grant,
     accounts.c.merged_into,
     accounts.c.is_erased,
+    accounts.c.confirm_paid,
 )
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
@@ -210,6 +211,12 @@ def set_profiles(connection: Connection, changed: Iterable[Account], *, now: dat
     )
 
 
+def set_confirm_paid(connection: Connection, account_id: int, wanted: bool, *, now: datetime) -> None:
+    """Write whether the user of a locked account wants to confirm before paid tokens are taken."""
+    values = {"confirm_paid": wanted, "updated_at": now}
+    connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+
+
 def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
     roles: Sequence[str] = row.roles
     return Account(
@@ -226,4 +233,5 @@ def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
         last_grant=row.last_grant,
         merged_into=row.merged_into,
         is_erased=row.is_erased,
+        confirm_paid=row.confirm_paid,
     )

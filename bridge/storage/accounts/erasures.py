@@ -68,6 +68,7 @@ def erase_accounts(connection: Connection, account_ids: Sequence[int], *, now: d
             roles=[],
             is_erased=True,
             erased_at=now,
+            confirm_paid=False,
         )
     )
 

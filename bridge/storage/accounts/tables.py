@@ -49,6 +49,8 @@ accounts = Table(
     # Whether the person was erased, and when last: orders placed before then never bring contacts back.
     Column("is_erased", Boolean, nullable=False, server_default=false()),
     Column("erased_at", Instant),
+    # Whether the user wants to confirm before tokens of the balance are taken.
+    Column("confirm_paid", Boolean, nullable=False, server_default=false()),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("alert in ('new','ok','low','exhausted')", name="alert"),

@@ -39,6 +39,7 @@ LISTS: Mapping[str, Table] = {
     "carried_use": metering_tables.carried_uses,
     "own_limits": metering_tables.limit_overrides,
     "limit_resets": metering_tables.limit_resets,
+    "confirmations": metering_tables.paid_confirmations,
     "linked_sites": sites_tables.sites,
     "link_codes": sites_tables.link_codes,
     "bulk_changes": admin_tables.bulk_rows,

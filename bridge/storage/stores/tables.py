@@ -34,6 +34,8 @@ stores = Table(
     Column("webhook_secret", Text, nullable=False),
     Column("consumer_key", Text),
     Column("consumer_secret", Text),
+    # Whether the REST keys came from the WordPress plugin, which deletes them when it disconnects.
+    Column("has_plugin_keys", Boolean, nullable=False, server_default=false()),
     Column("guest_salt", String(64), nullable=False),
     Column("config_version", BIG, nullable=False, server_default=text("1")),
     Column("created_at", Instant, nullable=False),

@@ -19,12 +19,14 @@ from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
 from bridge.web.admin import shop_links, users_view
+from bridge.web.admin.curl import Calls
 from bridge.web.admin.explain_view import Explained as Explained
 from bridge.web.admin.explain_view import ExplainForm as ExplainForm
 from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.admin.usage_chart import PERIODS
+from bridge.web.admin.user_calls import closed_calls, user_calls
 from bridge.web.admin.user_erase_view import ErasedNote, erased_note
 from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
 from bridge.web.admin.user_merge_view import MergeNote, closed_note, member_notes
@@ -133,6 +135,7 @@ class UserPage:
     closed: MergeNote | None
     members: tuple[MergeNote, ...]
     erased: ErasedNote | None
+    calls: Calls
 
 
 def user_page(
@@ -151,18 +154,21 @@ def user_page(
     bought = purchases.list_purchases(connection, account, before=shown.orders_before, limit=PURCHASES)
     zone = store.calendar.zone
     asked, explanation = explain(connection, known, shown.explain, now=now)
+    limits = limit_cards(connection, known, form=shown.limit_form, now=now)
+    linked = sites_of_user(connection, known.policy, account, form=shown.cap_form, now=now)
+    closed, days = closed_note(connection, store, account), shown.days
     return UserPage(
         store=store,
         user=user,
         available=known.balance.available,
         zone=zone_name(zone),
         plan=allowances.plan_row(known.policy, known.plan, Language.ENGLISH, now=now),
-        limits=limit_cards(connection, known, form=shown.limit_form, now=now),
+        limits=limits,
         explain=asked,
         explanation=explanation,
         modules=module_choices(known.policy),
-        usage=user_usage(connection, store, known.policy, account, days=shown.days, now=now),
-        linked=sites_of_user(connection, known.policy, account, form=shown.cap_form, now=now),
+        usage=user_usage(connection, store, known.policy, account, days=days, now=now),
+        linked=linked,
         new_key=shown.new_key,
         entries=_entries(connection, entries[:ENTRIES], known.policy, zone),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
@@ -172,9 +178,12 @@ def user_page(
         is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
         shop_url=shop_links.user_url(store, user_id),
-        closed=closed_note(connection, store, account),
+        closed=closed,
         members=member_notes(connection, store, account),
         erased=erased_note(connection, store, account),
+        calls=closed_calls(user_id, days=days)
+        if closed
+        else user_calls(user, limits, asked, explanation, linked, days=days),
     )
 
 

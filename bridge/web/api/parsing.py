@@ -314,8 +314,12 @@ def check_key(key: str | None, field: str) -> str:
 
 
 def fingerprint(act: str, body: Body) -> str:
-    """Return the hash that distinguishes a retry from a different request, whatever the order of fields."""
-    return hashlib.sha256(f"{act}\n{body.model_dump_json(exclude_unset=True)}".encode()).hexdigest()
+    """Return the hash that distinguishes a retry from a different request, whatever the order of fields.
+
+    `confirmed` does not count: the same request may be sent without it and then with it.
+    """
+    stated = body.model_dump_json(exclude_unset=True, exclude={"confirmed"})
+    return hashlib.sha256(f"{act}\n{stated}".encode()).hexdigest()
 
 
 def path_number(text: str, field: str, *, low: int = 1) -> int:
