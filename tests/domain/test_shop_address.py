@@ -44,7 +44,7 @@ def test_names_of_one_host_in_a_browser_are_one_shop(one, other):
     assert comparable_shop(f"https://{one}.example") == comparable_shop(f"https://{other}.example")
 
 
-def test_paths_of_two_shops_on_one_host_are_told_apart_as_their_host_is():
+def test_paths_are_compared_by_letter_as_hosts_are():
     assert comparable_shop("https://shop.example/faß") != comparable_shop("https://shop.example/fass")
     assert comparable_shop("https://shop.example/FAẞ/") == comparable_shop("https://shop.example/fa%C3%9F")
     # An address that cannot be read is compared as a whole.
