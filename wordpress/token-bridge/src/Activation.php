@@ -1,0 +1,36 @@
+<?php
+/**
+ * What happens when the plugin is switched on and off.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge;
+
+use TokenBridge\Background\Queues;
+use TokenBridge\Connection\ConnectionOption;
+use TokenBridge\Transfer\Transfer;
+
+final class Activation {
+
+	/** The background tasks of the plugin. */
+	public const BACKGROUND_ACTIONS = [ Transfer::ACTION ];
+
+	/**
+	 * Creates the options that every page reads, so that none of them makes a query.
+	 */
+	public static function activate(): void {
+		add_option( ConnectionOption::NAME, [], '', 'yes' );
+		add_option( Settings::NAME, [], '', 'yes' );
+	}
+
+	/**
+	 * Stops background tasks; the connection stays for the next activation.
+	 */
+	public static function deactivate(): void {
+		$queue = Queues::best();
+		foreach ( self::BACKGROUND_ACTIONS as $action ) {
+			$queue->clear( $action );
+		}
+	}
+}
