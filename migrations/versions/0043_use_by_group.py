@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import BIG
 
-revision = "0042"
-down_revision = "0041"
+revision = "0043"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 
