@@ -29,6 +29,7 @@ from bridge.web.admin import (
     user_export,
     user_limits,
     user_merge,
+    user_receipt,
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
@@ -44,6 +45,7 @@ from bridge.web.api import (
     openapi,
     orders,
     passes,
+    receipts,
     settings,
     sites,
     spends,
@@ -73,6 +75,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.bp,
     orders.bp,
     users.bp,
+    receipts.bp,
     adjustments.bp,
     merges.bp,
     api_user_export.bp,
@@ -105,6 +108,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     user_limits.bp,
     user_sites.bp,
     user_merge.bp,
+    user_receipt.bp,
     user_erase.bp,
     balance.bp,
     bulk.bp,

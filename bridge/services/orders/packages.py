@@ -17,7 +17,7 @@ from bridge.services.stores import changes
 from bridge.services.stores.changes import NamedChange, Subject
 from bridge.services.transactions import Transaction
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders import packages, product_orders, purchases
+from bridge.storage.orders import packages, product_orders, purchases, sales
 
 _NAMED = 5
 """The most products with an unclear amount in one message."""
@@ -243,6 +243,11 @@ def list_offered(connection: Connection, store_id: int, *, limit: int) -> list[O
     found = packages.list_offered(connection, store_id, limit=limit)
     currency = purchases.latest_currency(connection, store_id) if found else ""
     return [OfferedPackage(package, price, currency) for package, price in found]
+
+
+def latest_checkout(connection: Connection, store_id: int) -> str:
+    """Return the checkout page that the store's newest order stated; empty if it stated none."""
+    return sales.latest_checkout(connection, store_id)
 
 
 def has_offers(connection: Connection, store_id: int) -> bool:

@@ -19,6 +19,7 @@ from bridge.domain.orders.review_items import ReviewItem
 from bridge.domain.orders.trash import Trash
 from bridge.storage.engine.bulk import Writer, among, within
 from bridge.storage.orders import packing
+from bridge.storage.orders.sales import pack_sale, unpack_sale
 from bridge.storage.orders.tables import order_lines, orders
 
 _PLAIN = (
@@ -64,6 +65,7 @@ _FRESH = (
     "unpaid_since",
     "question",
     "is_parked",
+    "sale",
     "sync",
     "updated_at",
 )
@@ -235,6 +237,7 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
         question,
         is_parked,
+        pack_sale(known.sale),
         # What was compared with the shop is no longer the state of the order.
         None,
         now,
@@ -324,6 +327,7 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
         reviews=packing.unpack_reviews(row.reviews, row.question),
         key=row.order_key,
         rival=packing.unpack_rival(row.rival, row.number),
+        sale=unpack_sale(row.sale),
         store_id=row.store_id,
         number=row.number,
         effect=Effect(row.effect),

@@ -269,6 +269,9 @@ def _to_store(row: Row[Any]) -> Store:
         former_slugs=tuple(row.former_slugs or ()),
         accepted_sources=tuple(row.accepted_sources or ()),
         shortcode=read_shortcode(row.shortcode),
+        seller_name=row.seller_name,
+        seller_address=row.seller_address,
+        seller_vat_id=row.seller_vat_id,
         low_balance_thresholds=tuple(
             found for value in row.low_balance_thresholds or () if (found := read_threshold(value)) is not None
         ),

@@ -133,3 +133,9 @@ class StoreOut(Answer):
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
     require_reason: Annotated[bool, Field(examples=[False])]
     """True if an admin must give a reason when they change a balance on the credits page."""
+    seller_name: Annotated[str, Field(examples=["Shop Ltd"])]
+    """Name of the seller on receipts; the store's name is used if it is empty."""
+    seller_address: Annotated[str, Field(examples=["1 Test Street\nParis"])]
+    """Address of the seller on receipts, one line after the other."""
+    seller_vat_id: Annotated[str, Field(examples=["FR12345678901"])]
+    """VAT ID of the seller on receipts."""
