@@ -58,7 +58,7 @@ OTHERS = frozenset(
         *("site_uses", "event_deliveries", "access_keys"),
         # Responses that repeat entries, spends and holds; changes of settings by admins; the settings themselves.
         *("idempotency_keys", "changes", "bulk_changes", "stores", "packages", "modules", "limits", "limit_rules"),
-        *("second_limit_rules", "operations", "store_days", "store_figures", "window_runs", "shop_reads"),
+        *("second_limit_rules", "operations", "store_days", "store_uses", "store_figures", "window_runs", "shop_reads"),
         *("event_endpoints", "key_requests", "rollups", "service_state", "leases", "runs", "link_guesses"),
         *("admins", "admin_roles", "admin_sessions"),
     }
