@@ -329,7 +329,7 @@ def test_deletion_ignores_a_small_body_and_refuses_a_large_one(shop):
     assert shop.client.delete("/v1/users/2").status_code == 401
 
 
-def test_deletion_among_spends_holds_and_webhooks_leaves_no_trace_and_sound_books(app, ada, database):
+def test_erasure_during_spends_and_webhooks_keeps_the_ledger_consistent(app, ada, database):
     key = site_key(ada)
     give(ada, 2, 10_000)
 
