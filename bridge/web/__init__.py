@@ -45,6 +45,7 @@ from bridge.web.api import (
     openapi,
     orders,
     passes,
+    quotes,
     receipts,
     settings,
     sites,
@@ -70,6 +71,7 @@ from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
+    quotes.bp,
     spends.bp,
     holds.bp,
     limits.bp,
