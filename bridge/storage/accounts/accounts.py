@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
-from bridge.storage.accounts import role_changes
+from bridge.storage.accounts import former_contacts, role_changes
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
@@ -203,7 +203,13 @@ def set_balances(connection: Connection, changed: Iterable[Account], *, now: dat
 def set_profiles(
     connection: Connection, changed: Sequence[Account], *, before: Mapping[int, Account], now: datetime
 ) -> None:
-    """Write email, name and roles of locked accounts, and record the roles that they had `before`."""
+    """Write email, name and roles of locked accounts, which were as in `before`.
+
+    Emails and names that are replaced are kept for an erasure, roles to explain earlier decisions.
+    """
+    if not changed:
+        return
+    former_contacts.keep(connection, changed, now=now)
     others = [before[account.id] for account in changed if before[account.id].roles != account.roles]
     if others:
         role_changes.add(connection, others, now=now)

@@ -23,6 +23,8 @@ class ExportOut(Answer):
     """ID of the user in the shop."""
     profiles: Rows
     """The user, and users who were merged into it: profile, balance, debt."""
+    former_contacts: Rows
+    """Earlier emails and names."""
     earlier_roles: Rows
     """Roles of the user before each change of them."""
     merges: Rows
@@ -56,7 +58,7 @@ class ExportOut(Answer):
     limit_resets: Rows
     """Manual resets of limits."""
     confirmations: Rows
-    """Confirmations of paid use."""
+    """When the user last confirmed to pay from the balance, by module."""
     linked_sites: Rows
     """Linked sites."""
     link_codes: Rows

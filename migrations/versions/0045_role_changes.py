@@ -14,8 +14,8 @@ from alembic import op
 
 from bridge.storage.engine.types import BIG, Instant
 
-revision = "0044"
-down_revision = "0043"
+revision = "0045"
+down_revision = "0044"
 branch_labels = None
 depends_on = None
 
