@@ -121,8 +121,8 @@ def test_spend_in_the_ledger_leads_to_its_explanation(app, shop, database):
     for at, words in (("soon", "Enter a date and a time"), ("2099-01-01T00:00", "must not be in the future")):
         answer = client.get(USER, query_string={"module": "chat", "tokens": "1", "at": at}).text
         assert words in answer
+        assert 'id="explain-at" name="at" type="datetime-local" step="1" value="" aria-invalid="true"' in answer
     # As after an update: the user is older than the record of roles.
     with database.transaction() as connection:
         service_state.put(connection, role_changes.BEGINNING, "", now=utcnow())
     assert "The roles of that moment are not recorded" in client.get(link).text
-        assert 'id="explain-at" name="at" type="datetime-local" step="1" value="" aria-invalid="true"' in answer
