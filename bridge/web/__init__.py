@@ -53,7 +53,9 @@ from bridge.web.api import (
     user_list,
     users,
 )
+from bridge.web.api import bulk as api_bulk
 from bridge.web.api import connect as api_connect
+from bridge.web.api import connection as api_connection
 from bridge.web.api import packages as api_packages
 from bridge.web.api import (
     user_export as api_user_export,
@@ -83,7 +85,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_packages.bp,
     events.bp,
     sites.bp,
+    api_bulk.bp,
     api_connect.bp,
+    api_connection.bp,
     passes.bp,
     widget.bp,
     widget_page.bp,

@@ -1,5 +1,8 @@
 import re
 
+from bridge.storage.accounts import role_changes
+from bridge.storage.jobs import service_state
+from bridge.web.context import utcnow
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
 from tests.support.pages import read, sign_in
 
@@ -98,7 +101,7 @@ def test_invalid_addresses_are_refused(app, shop):
     assert client.get("/admin/shop/credits/x").status_code == 422
 
 
-def test_spend_in_the_ledger_leads_to_its_explanation(app, shop):
+def test_spend_in_the_ledger_leads_to_its_explanation(app, shop, database):
     put_user(shop, 2, roles=["subscriber"])
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
     give(shop, 2, 20)
@@ -112,10 +115,14 @@ def test_spend_in_the_ledger_leads_to_its_explanation(app, shop):
 
     assert "Accepted. 110 tokens: 20 from the balance, 90 from the free limit." in page
     assert "Limit of all users: 100 tokens each day." in page
-    assert "Earlier roles are not recorded: these are the roles of now." in page
+    assert 'class="gaps"' not in page
     local = re.search(r'name="at" type="datetime-local" step="1" value="([^"]+)"', page)[1]
     assert client.get(f"{USER}?module=chat&tokens=1&at={local}").status_code == 200
     for at, words in (("soon", "Enter a date and a time"), ("2099-01-01T00:00", "must not be in the future")):
         answer = client.get(USER, query_string={"module": "chat", "tokens": "1", "at": at}).text
         assert words in answer
         assert 'id="explain-at" name="at" type="datetime-local" step="1" value="" aria-invalid="true"' in answer
+    # As after an update: the user is older than the record of roles.
+    with database.transaction() as connection:
+        service_state.put(connection, role_changes.BEGINNING, "", now=utcnow())
+    assert "The roles of that moment are not recorded" in client.get(link).text

@@ -200,32 +200,6 @@ def answer_history(connection: Connection, store: Store, answer: str, *, actor: 
     return stores.get(connection, store.id)
 
 
-def set_keys(
-    connection: Connection,
-    store: Store,
-    *,
-    consumer_key: str,
-    consumer_secret: str,
-    vault_: Vault,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Store REST keys for the store's shop; the shop counts as not yet checked with them."""
-    known = stores.credentials(connection, store.id)
-    sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
-    stores.change(connection, store.id, sealed)
-    sync_state.change(connection, store.id, looked_at=None, access=None)
-    if store.history == "grant" and sync_state.find(connection, store.id).cursor_at is None:
-        # Nothing was read from the shop yet, because there were no keys.
-        sync_state.change(connection, store.id, past_done=0, past_total=0)
-    held = [known.consumer_key, known.consumer_secret]
-    if [sealed_ and vault_.open(sealed_) for sealed_ in held] != [consumer_key, consumer_secret]:
-        before, after = (None, "set") if known.consumer_key is None else ("set", "replaced")
-        changes.record(
-            connection, store.id, Subject.SHOP_KEYS, store.slug, before=before, after=after, actor=actor, now=now
-        )
-
-
 def get_store(connection: Connection, slug: str) -> Store:
     """Return the store that has this slug, or had it before it was renamed; raises `UnknownStore`."""
     # An invalid slug is not queried: PostgreSQL refuses NUL even in a query.

@@ -179,16 +179,19 @@ def find_all(connection: Connection, store_id: int, numbers: Collection[int]) ->
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
 
-def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:
-    """Return the numbers of orders that wait for an account with this email."""
+def list_parked(connection: Connection, *, store_id: int, emails: Iterable[str], limit: int) -> list[int]:
+    """Return the numbers of orders that wait for an account with one of these emails."""
+    keys = sorted({key for email in emails if (key := normalize_email(email))})
+    if not keys:
+        return []
     statement = (
         select(orders.c.number)
-        .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
+        .where(orders.c.store_id == store_id, text("orders.is_parked"), among(orders.c.email_key, "emails"))
         .order_by(orders.c.number)
         .limit(limit)
         .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
-    return list(connection.execute(statement).scalars())
+    return list(connection.execute(statement, {"emails": keys}).scalars())
 
 
 def list_unpriced(connection: Connection, *, store_id: int, product_id: int, limit: int) -> list[int]:

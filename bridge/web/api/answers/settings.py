@@ -60,8 +60,8 @@ class UnreadableAmount(Answer):
     """The reason as a sentence."""
 
 
-class PackageOut(Answer):
-    """A product of the shop and the tokens it grants."""
+class PackageAmount(Answer):
+    """The tokens that a product of the shop grants."""
 
     product: Annotated[int, Field(examples=[10])]
     """ID of the product in the shop."""
@@ -87,6 +87,11 @@ class PackageOut(Answer):
     """State of the product."""
     unreadable: UnreadableAmount | None
     """The shop's amount if it cannot be read."""
+
+
+class PackageOut(PackageAmount):
+    """A product of the shop and the tokens it grants."""
+
     orders_waiting: Annotated[int, Field(ge=0, examples=[0])]
     """Orders that wait for an amount or a decision, counted up to a thousand."""
     decision: Annotated[str | None, Field(examples=[None])]
