@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
-from bridge.storage.accounts import former_contacts
+from bridge.storage.accounts import former_contacts, role_changes
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
@@ -157,10 +157,18 @@ def get(connection: Connection, account_id: int) -> Account:
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
-def updated_at(connection: Connection, account_id: int) -> datetime:
-    """Return when anything of an account last changed: its balance, its profile or its roles."""
-    found: datetime = connection.execute(select(accounts.c.updated_at).where(accounts.c.id == account_id)).scalar_one()
-    return found
+class Times(NamedTuple):
+    """When an account was created and last changed (balance, profile or roles), and its person was last erased."""
+
+    created_at: datetime
+    updated_at: datetime
+    erased_at: datetime | None
+
+
+def times(connection: Connection, account_id: int) -> Times:
+    """Return the times of an account, which must exist."""
+    columns = (accounts.c.created_at, accounts.c.updated_at, accounts.c.erased_at)
+    return Times(*connection.execute(select(*columns).where(accounts.c.id == account_id)).one())
 
 
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
@@ -192,11 +200,19 @@ def set_balances(connection: Connection, changed: Iterable[Account], *, now: dat
     )
 
 
-def set_profiles(connection: Connection, changed: Sequence[Account], *, now: datetime) -> None:
-    """Write email, name and roles of locked accounts; emails and names that are replaced are kept for an erasure."""
+def set_profiles(
+    connection: Connection, changed: Sequence[Account], *, before: Mapping[int, Account], now: datetime
+) -> None:
+    """Write email, name and roles of locked accounts, which were as in `before`.
+
+    Emails and names that are replaced are kept for an erasure, roles to explain earlier decisions.
+    """
     if not changed:
         return
     former_contacts.keep(connection, changed, now=now)
+    others = [before[account.id] for account in changed if before[account.id].roles != account.roles]
+    if others:
+        role_changes.add(connection, others, now=now)
     _SET_PROFILES.write(
         connection,
         [
