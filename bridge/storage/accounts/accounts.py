@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from bridge.storage.engine.ids import new_ids
 from bridge.storage.engine.key_lookup import Seek
 
 _COLUMNS = (
+    # In the order of the fields of an account.
     accounts.c.id,
     accounts.c.store_id,
     accounts.c.user_id,
@@ -62,6 +63,8 @@ _BY_EMAIL = (
     .having(func.count(_PERSON.distinct()) == 1)
 )
 
+_ALERTS = {alert.value: alert for alert in Alert}
+
 AccountKey = tuple[int, int | str]
 """The key of an account: its store, and the user id or the hash of the guest."""
 
@@ -79,8 +82,7 @@ def lock(connection: Connection, account_ids: Collection[int], *, with_merged: b
     one, unless it is wanted `with_merged`: its ledger is closed, and a repeated
     transaction finds the other account.
     """
-    rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
-    locked = {row.id: _to_account(row) for row in rows}
+    locked = _by_id(connection.execute(_LOCK, {"ids": sorted(account_ids)}))
     if not with_merged and any(account.merged_into is not None for account in locked.values()):
         raise TryAgain("an account was merged into another one meanwhile")
     return locked
@@ -90,8 +92,7 @@ def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Acco
     """Return these accounts without a lock; without ids no statement is sent."""
     if not account_ids:
         return {}
-    rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
-    return {row.id: _to_account(row) for row in rows}
+    return _by_id(connection.execute(_LOOK, {"ids": sorted(account_ids)}))
 
 
 def locate(connection: Connection, places: Iterable[AccountKey], *, follow: bool = True) -> dict[AccountKey, int]:
@@ -210,20 +211,28 @@ def set_profiles(connection: Connection, changed: Iterable[Account], *, now: dat
     )
 
 
+def _by_id(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, Account]:
+    found = [_to_account(row) for row in rows]
+    return {account.id: account for account in found}
+
+
 def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
-    roles: Sequence[str] = row.roles
+    # By position: a batch reads hundreds of accounts, and each name of a row is looked up.
+    id_, store_id, user_id, balance, debt, roles, email, name, alert, alerted_below, last_grant, merged_into, erased = (
+        row
+    )
     return Account(
-        id=row.id,
-        store_id=row.store_id,
-        user_id=row.user_id,
-        balance=row.balance,
-        debt=row.debt,
-        roles=tuple(roles),
-        email=row.email,
-        name=row.name,
-        alert=Alert(row.alert),
-        alerted_below=row.alerted_below,
-        last_grant=row.last_grant,
-        merged_into=row.merged_into,
-        is_erased=row.is_erased,
+        id_,
+        store_id,
+        user_id,
+        balance,
+        debt,
+        tuple(roles),
+        email,
+        name,
+        _ALERTS[alert],
+        alerted_below,
+        last_grant,
+        merged_into,
+        erased,
     )
