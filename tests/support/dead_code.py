@@ -36,7 +36,6 @@ CALLED_BY_LIBRARIES = frozenset(
         "get_wsgi_headers",
         "load_dialect_impl",
         "model_parametrized_name",
-        "open_session",
         "process_result_value",
         "resp",
         "self_group",
