@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need from the system: PostgreSQL's server programs, PgBouncer, Chromium and a font for it.
+# Installs what the tests need from the system: PostgreSQL's server programs, PgBouncer, Chromium and a font for it, and
+# for the WordPress plugin PHP, MariaDB's server programs and WordPress's files.
 # Does nothing, quickly, where they are present already.
 set -euo pipefail
 
@@ -19,12 +20,34 @@ has_font() {
   command -v fc-list >/dev/null && [ -n "$(fc-list | head -n 1)" ]
 }
 
+has_php() {
+  command -v php >/dev/null || return 1
+  local modules
+  modules=$(php -m)
+  for module in mysqli mbstring xml curl; do
+    grep -qix "$module" <<<"$modules" || return 1
+  done
+}
+
+has_mariadb() {
+  { command -v mariadbd || [ -x /usr/sbin/mariadbd ]; } >/dev/null && command -v mariadb-install-db mariadb >/dev/null
+}
+
+has_wordpress() {
+  [ -f /usr/share/wordpress/wp-load.php ]
+}
+
 missing=()
 has_postgresql || missing+=(postgresql)
 has_pgbouncer || missing+=(pgbouncer)
 has_chromium || missing+=(chromium)
 has_font || missing+=(fontconfig fonts-dejavu-core)
 command -v wrk >/dev/null || missing+=(wrk)
+has_php || missing+=(php-cli php-mysql php-mbstring php-xml php-curl)
+# Only the programs: the package mariadb-server would start a server.
+has_mariadb || missing+=(mariadb-server-core mariadb-client)
+# WordPress's package wants a web server and PHP for one; these two are the smallest, and the tests use neither.
+has_wordpress || missing+=(wordpress mini-httpd php-cgi php)
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
@@ -58,4 +81,16 @@ if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "$cluster_settings" ]; 
   "${as_root[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' "$cluster_settings"
 fi
 
+policy=/usr/sbin/policy-rc.d
+if [[ " ${missing[*]} " == *" mini-httpd "* ]] && [ ! -e "$policy" ]; then
+  # Debian asks this program before it starts a service; 101 means no.
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod +x "$policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
+
 install_packages "${missing[@]}"
+
+if [[ " ${missing[*]} " == *" mini-httpd "* ]]; then
+  "${as_root[@]}" update-rc.d mini-httpd disable >/dev/null 2>&1 || true
+fi

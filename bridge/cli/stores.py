@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bridge.cli import access_keys, addresses, store_changes
+from bridge.cli import access_keys, addresses, connect_codes, store_changes
 from bridge.cli.base import ACTOR, Group, address, created, local, prepared, utcnow
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
@@ -26,7 +26,7 @@ from bridge.rendering.stores import store_document
 from bridge.runtime import Runtime
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
-from bridge.services.shop import authorization, backfill, inbox, monitor, site_lookup, subscriptions
+from bridge.services.shop import authorization, backfill, inbox, monitor, shop_keys, site_lookup, subscriptions
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
@@ -43,7 +43,13 @@ def group() -> None:
     """Connect shops, and check and change their stores."""
 
 
-for _command in (access_keys.command, store_changes.rename, store_changes.move, store_changes.remove):
+for _command in (
+    access_keys.command,
+    connect_codes.command,
+    store_changes.rename,
+    store_changes.move,
+    store_changes.remove,
+):
     group.add_command(_command)
 
 
@@ -195,7 +201,7 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
             raise InvalidRequest(f"{error.detail}.{whose} {_kept(store)}") from error
     in_transaction(
         runtime.database.transaction,
-        lambda connection: settings.set_keys(
+        lambda connection: shop_keys.set_keys(
             connection,
             store,
             consumer_key=typed.consumer_key,

@@ -264,12 +264,12 @@ class TooManyLinkCodes(BridgeError):
 
 
 class TooManyGuesses(BridgeError):
-    """Too many wrong link codes; wait, then try again."""
+    """Too many wrong codes; wait, then try again."""
 
     code = "too_many_guesses"
 
     def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__(f"too many wrong link codes; try again in {retry_after_seconds} seconds")
+        super().__init__(f"too many wrong codes; try again in {retry_after_seconds} seconds")
         self.retry_after_seconds = retry_after_seconds
 
 

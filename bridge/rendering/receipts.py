@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.domain.accounts.accounts import Balance
+from bridge.domain.metering.funding import Decision
 from bridge.domain.metering.holds import Hold
 from bridge.domain.metering.limits import Allowance, WindowAllowance
 from bridge.domain.metering.spends import Receipt, Refund, Spend
@@ -33,6 +34,11 @@ def balance_document(balance: Balance) -> Document:
         "available": balance.available,
         "debt": balance.debt,
     }
+
+
+def paid_by_document(decision: Decision) -> Document:
+    """Return the tokens that each source pays."""
+    return {"plan": decision.plan, "balance": decision.balance, "allowance": decision.allowance}
 
 
 def allowance_document(allowance: Allowance | None) -> Document | None:

@@ -11,6 +11,7 @@ import secrets
 from cryptography.fernet import Fernet, InvalidToken
 
 from bridge.domain.errors import BadSetting
+from bridge.domain.shop import connect_codes
 from bridge.domain.sites.link_codes import LENGTH, LETTERS
 
 KEY_PREFIX = "tb_"
@@ -93,7 +94,21 @@ def hash_guest(guest_id: str, *, salt: str) -> str:
 
 def new_link_code() -> str:
     """Return a new link code of 50 random bits, which is enough for minutes with counted guesses."""
-    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    return _letters(LENGTH)
+
+
+def new_connect_secret() -> str:
+    """Return the secret of a new connect code: 130 random bits."""
+    return _letters(connect_codes.LENGTH)
+
+
+def hash_connect_secret(secret: str) -> str:
+    """Return the stored hash of a connect code's secret in its normalized spelling."""
+    return hashlib.sha256(b"token-bridge connect code\0" + secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(count))
 
 
 def hash_link_code(code: str) -> str:

@@ -16,7 +16,8 @@ from bridge.domain import errors
 from bridge.domain.accounts import merging
 from bridge.domain.metering import errors as metering_errors
 from bridge.domain.orders import errors as order_errors
-from bridge.domain.shop import authorization
+from bridge.domain.shop import authorization, connect_codes
+from bridge.domain.shop import errors as shop_errors
 from bridge.runtime import runtime
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,10 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.SiteNotLinked: 409,
     errors.LinkCodeUsed: 409,
     authorization.KeyRequestOver: 410,
+    connect_codes.ConnectCodeUsed: 409,
+    connect_codes.ConnectCodeExpired: 410,
+    connect_codes.OtherSite: 409,
+    shop_errors.CheckRunning: 429,
     errors.TooManyGuesses: 429,
     errors.TooManyLinkCodes: 429,
     errors.TooManySignIns: 429,
@@ -82,6 +87,12 @@ _BY_HAND = (
         "The account cannot pay. Nothing was charged. `resets_at` and `purchase_url` say what helps.",
     ),
     ("site_cap_reached", 402, "The request would exceed the linked site's monthly cap. Nothing was charged."),
+    (
+        "confirmation_required",
+        402,
+        "The user wants to confirm before tokens of the balance are taken. Nothing was charged. Send the same request"
+        " with `confirmed: true` once they have.",
+    ),
     (
         "module_disabled",
         403,

@@ -26,6 +26,8 @@ SHARED = (
     *("bridge/domain/admin/admins.py", "bridge/domain/admin/user_list.py"),
     *(f"bridge/domain/stores/{name}.py" for name in ("stores", "zones", "public_address", "shortcode", "thresholds")),
     "bridge/domain/stores/pasted_text.py",
+    # The look of every fragment.
+    *("bridge/web/widget/look.py", "bridge/web/widget/accent.py"),
 )
 """The foundations that requests share: every other file that a request enters must be listed."""
 

@@ -14,13 +14,14 @@ from functools import partial
 import pytest
 
 from bench import growth_data
+from bridge.domain.orders.packages import Package
 from bridge.services.ops import prune_guard, retention
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.metering import manual_resets, overrides
-from bridge.storage.orders import orders, pending
-from bridge.storage.shop import key_requests, sync_state
-from bridge.storage.sites import link_codes
+from bridge.storage.orders import orders, pending, product_orders
+from bridge.storage.shop import connect_codes, key_requests, sync_state
+from bridge.storage.sites import guesses, link_codes
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support.pages import sign_in
@@ -117,8 +118,9 @@ def test_no_prune_reads_a_table_whole(shop, database):
             run(database, partial(retention.count_old, kind=kind, now=utcnow(), limit=10))
         run(database, partial(prune_guard.find_refusal, now=utcnow(), is_regular=True))
         run(database, lambda connection: link_codes.drop_expired(connection, before=utcnow()))
-        run(database, lambda connection: link_codes.drop_guesses(connection, before=utcnow()))
+        run(database, lambda connection: guesses.drop(connection, before=utcnow()))
         run(database, lambda connection: key_requests.drop_expired(connection, before=utcnow()))
+        run(database, lambda connection: connect_codes.drop_expired(connection, before=utcnow()))
 
     assert len(plans) >= 9
     for statement, plan in plans.items():
@@ -187,8 +189,9 @@ def searches(store_id):
         partial(pending.list_claimable, after=(0, 0), limit=200),
         partial(pending.list_priceable, after=(0, 0), limit=200),
         partial(pending.has_parked, store_id=store_id, more_than=10),
-        partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
+        partial(orders.list_parked, store_id=store_id, emails=["none@example.test"], limit=100),
         partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
+        partial(product_orders.find_ordered, store_id=store_id, wanted=[Package(999, sku="NONE")]),
     ]
 
 

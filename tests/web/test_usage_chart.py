@@ -172,3 +172,14 @@ def test_page_with_a_chart_has_its_styles(app, shop, use, path):
 
     assert 'class="chart__plot"' in page
     assert ".chart__plot {" in styles
+
+
+def test_use_of_tomorrow_counts_as_todays_after_the_time_zone_moved_west(app, shop, use):
+    """A store that moves from Auckland to Honolulu has use of a day that has not begun there."""
+    use("chat", 100, -1)
+    use("chat", 10, 0)
+
+    admin = sign_in(app)
+    assert legend(admin.get(f"{LIST}/2").text) == [("Chat", "110")]
+    assert admin.get(LIST).status_code == 200
+    assert shop.client.get("/v1/users/2/usage", headers=shop.headers).status_code == 200

@@ -47,7 +47,8 @@ class Account(NamedTuple):
     balance was below then; None for none. `last_grant` is what the account's last
     order granted, in tokens. `merged_into` is the account this one became part of,
     None for an account of its own. `is_erased` means that the person was erased:
-    no profile is stored again.
+    no profile is stored again. `confirm_paid` means that the user wants to confirm
+    before tokens of the balance are taken.
     """
 
     id: int
@@ -63,6 +64,7 @@ class Account(NamedTuple):
     last_grant: int = 0
     merged_into: int | None = None
     is_erased: bool = False
+    confirm_paid: bool = False
 
     @property
     def is_guest(self) -> bool:
@@ -98,6 +100,7 @@ class Account(NamedTuple):
             self.last_grant,
             self.merged_into,
             self.is_erased,
+            self.confirm_paid,
         )
 
 

@@ -26,7 +26,8 @@ class SpendRequest(Request):
     """A request to spend at once: an operation and its units, or a module and plain tokens.
 
     `who` is None for a linked site's key, which has one account. `tokens` is
-    whole and at least 1; with an operation the price list decides.
+    whole and at least 1; with an operation the price list decides. `confirmed`
+    means that the user agreed to pay with tokens of the balance.
     """
 
     who: Who | None
@@ -36,6 +37,7 @@ class SpendRequest(Request):
     units: int = 1
     source: str | None = None
     reference: str | None = None
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class CaptureRequest(Request):
     hold_id: int
     tokens: int | None = None
     units: int | None = None
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     INSUFFICIENT_TOKENS = "insufficient_tokens"
     MODULE_DISABLED = "module_disabled"
     SITE_CAP_REACHED = "site_cap_reached"
+    CONFIRMATION_REQUIRED = "confirmation_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Decision(NamedTuple):
     """The parts each source pays, or the reason for a refusal; a refusal takes nothing.
 
     `shortfall` is the missing part of the price: in a refusal the amount that
-    was needed, after `draw` the amount that no source paid.
+    was needed, after `draw` the amount that no source paid. A refusal that only
+    lacks the user's confirmation has the parts that would pay.
     """
 
     plan: int = 0

@@ -21,7 +21,7 @@ from bridge.domain.metering.spends import Receipt
 from bridge.domain.stores.principals import Principal, UnverifiedCaller
 from bridge.rendering.documents import serialize
 from bridge.rendering.receipts import receipt_document
-from bridge.services.metering import account_lookup, charge, holds, merged, refunds
+from bridge.services.metering import account_lookup, charge, confirmations, holds, merged, refunds
 from bridge.services.metering.funding import funding_of, over_cap
 from bridge.services.metering.refusals import RefusedRequest, refuse
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
@@ -70,10 +70,14 @@ def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
     work = open_unit(connection, _wanted(connection, requests, locked_ids, locked), now=now)
     if any(account.merged_into is not None for account in locked.values()):
         merged.read(connection, work)
+    if any(account.confirm_paid for account in locked.values()):
+        confirmations.read(connection, work)
     charge.read_days(connection, work, requests)
     account_lookup.check(connection, requests, locked_ids, work.accounts, work.holds)
     replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]
     close_unit(connection, work)
+    if work.new_confirmations:
+        confirmations.write(connection, work)
     return replies
 
 
@@ -147,12 +151,18 @@ def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt
     account = work.person_of(introduce(work, request.who, account))
     sources = funding_of(work, account, priced.module)
     decision = over_cap(work, account, request.caller.site_id, priced.tokens) or sources.decide(priced.tokens)
+    if account.confirm_paid:
+        decision = confirmations.check(work, account, priced.module, decision, confirmed=request.confirmed)
     if not decision.is_accepted:
         return refuse(work, account, priced, decision, site_id=request.caller.site_id)
     if isinstance(request, HoldRequest):
-        return holds.hold(work, request, account, priced, sources, decision)
-    taken = charge.spend(work, request, account, priced, sources, decision)
-    return work.receipt_of(account, taken, taken.module)
+        result = holds.hold(work, request, account, priced, sources, decision)
+    else:
+        taken = charge.spend(work, request, account, priced, sources, decision)
+        result = work.receipt_of(account, taken, taken.module)
+    if decision.balance and account.confirm_paid:
+        confirmations.keep(work, account, priced.module)
+    return result
 
 
 def _may_use(work: UnitOfWork, caller: Principal, account: Account) -> bool:
@@ -170,5 +180,5 @@ def introduce(work: UnitOfWork, who: Who | None, account: Account) -> Account:
     updated = account.with_profile(email=who.email, name=who.name, roles=who.roles)
     if updated != account:
         work.accounts[account.id] = updated
-        work.renamed_accounts.add(account.id)
+        work.renamed_accounts.setdefault(account.id, account)
     return updated

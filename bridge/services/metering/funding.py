@@ -26,6 +26,14 @@ class Funding(NamedTuple):
         """Return as much of the price as the sources pay."""
         return draw(price=price, funding_sources=self.funding_sources)
 
+    def without(self, source: Source) -> Funding:
+        """Return the same with nothing left in one source."""
+        return self._replace(
+            funding_sources=tuple(
+                FundingSource(source, 0) if one.source is source else one for one in self.funding_sources
+            )
+        )
+
     def plan_parts(self, decision: Decision) -> tuple[PlanPart, ...]:
         """Return the windows of plans that pay a decision's plan part."""
         return split_plan(tokens=decision.plan, parts=self.plans)

@@ -23,6 +23,7 @@ from bridge.domain.metering.limits import WindowKey
 from bridge.domain.metering.pricing import price_of
 from bridge.domain.metering.spends import Receipt
 from bridge.domain.stores.principals import Caller
+from bridge.services.metering import confirmations
 from bridge.services.metering.account_lookup import may_see
 from bridge.services.metering.charge import Payment, Priced, pay
 from bridge.services.metering.funding import Funding, funding_of, left_of_cap
@@ -73,7 +74,8 @@ def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> Rece
 
     Tokens that were set aside and are not needed become available. After its
     expiry a hold sets nothing aside, and the price is charged like a spend's.
-    What no source can pay is stored and returned as `uncovered`. Raises
+    What no source can pay is stored and returned as `uncovered`: also what only
+    tokens of the balance could pay whose user has not confirmed that. Raises
     `HoldCaptured` and `HoldReleased` for a hold that is settled.
     """
     found = _settleable(work, request.hold_id)
@@ -89,6 +91,8 @@ def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> Rece
         if reserved:
             work.set_aside(found, 1)
         raise
+    if request.confirmed and taken.from_balance:
+        confirmations.keep(work, account, found.module)
     work.holds[found.id] = replace(settled, spend_id=taken.id)
     work.changed_holds.add(found.id)
     work.changed_accounts.add(account.id)
@@ -151,7 +155,7 @@ def _captured_price(work: UnitOfWork, request: CaptureRequest, found: Hold) -> P
 def _payment(
     work: UnitOfWork, request: CaptureRequest, account: Account, found: Hold, price: Priced, *, reserved: bool
 ) -> Payment:
-    sources = funding_of(work, account, found.module)
+    sources = _agreed(work, request, account, found)
     first = _from_reserve(work, account, found, price.tokens) if reserved else Decision()
     first_parts = split_plan(tokens=first.plan, parts=found.plan_parts)
     beyond = price.tokens - first.paid
@@ -182,6 +186,14 @@ def _payment(
         reference=found.reference,
         hold_id=found.id,
     )
+
+
+def _agreed(work: UnitOfWork, request: CaptureRequest, account: Account, found: Hold) -> Funding:
+    """The sources that may pay beyond the hold: the balance only if its user confirmed, by the hold or since."""
+    sources = funding_of(work, account, found.module)
+    if request.confirmed or found.from_balance or not confirmations.is_missing(work, account, found.module):
+        return sources
+    return sources.without(Source.BALANCE)
 
 
 def _from_reserve(work: UnitOfWork, account: Account, found: Hold, price: int) -> Decision:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account, Balance, Profile, Who
 from bridge.domain.metering.commands import SpendRequest
@@ -14,6 +15,7 @@ from bridge.domain.metering.spends import Spend
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.profiles import get_account
+from bridge.services.metering import confirmations
 from bridge.services.metering.charge import Priced, price, spend
 from bridge.services.metering.execute import introduce
 from bridge.services.metering.funding import Funding, funding_of, left_of_cap
@@ -28,14 +30,17 @@ class Quote:
     """The cost of a batch, and what the sources would pay of it.
 
     `shortfall` is what they could not pay, or what is over a linked site's cap.
-    `purchase_url` is None where bought tokens do not help.
+    `purchase_url` is None where bought tokens do not help. `confirmation_required`
+    means that a spend of an item would be refused until the user confirms.
     """
 
+    policy: Policy
     items: tuple[Priced, ...]
     paid: Decision
     shortfall: int
     balance: Balance
     purchase_url: str | None
+    confirmation_required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +80,16 @@ def quote(
     account = _find(connection, caller, who)
     work = _look(connection, policy, account, caller, {item.module for item in priced}, now=now)
     account = introduce(work, who, account)
-    paid, unpaid, over_cap = _pay_in_turn(work, caller, account, priced)
+    turns = _pay_in_turn(work, caller, account, priced)
     return Quote(
+        policy=policy,
         items=tuple(priced),
-        paid=paid,
-        shortfall=max(unpaid, over_cap),
+        paid=turns.paid,
+        shortfall=max(turns.unpaid, turns.over_cap),
         balance=work.balance_of(account),
         # What is over a site's cap is not lifted by buying.
-        purchase_url=None if over_cap and not unpaid else policy.store.purchase_url,
+        purchase_url=None if turns.over_cap and not turns.unpaid else policy.store.purchase_url,
+        confirmation_required=turns.lacks_confirmation and not turns.unpaid and not turns.over_cap,
     )
 
 
@@ -94,7 +101,8 @@ def explain(
     policy.check_module(module)
     account = get_account(connection, store_id, user_id)
     work = _look(connection, policy, account, Caller(store_id, ""), {module}, now=now)
-    return explanation_of(policy, account, work, funding_of(work, account, module), module, tokens)
+    found = explanation_of(policy, account, work, funding_of(work, account, module), module, tokens)
+    return replace(found, decision=confirmations.check(work, account, module, found.decision, confirmed=False))
 
 
 def explanation_of(
@@ -144,25 +152,32 @@ def _look(
     )
     work = open_unit(connection, wanted, now=now, lock=False)
     work.accounts[account.id] = account
+    confirmations.read(connection, work)
     return work
 
 
-def _pay_in_turn(
-    work: UnitOfWork, caller: Caller, account: Account, priced: Sequence[Priced]
-) -> tuple[Decision, int, int]:
-    """Return which sources would pay if the items were spent one after the other; changes only the unit of work.
+class _Turns(NamedTuple):
+    """The parts that would pay for items in turn; `unpaid` are the tokens that no source can pay."""
 
-    Also returns the tokens that no source can pay, and those above the linked site's cap.
-    """
+    paid: Decision
+    unpaid: int
+    over_cap: int
+    lacks_confirmation: bool
+
+
+def _pay_in_turn(work: UnitOfWork, caller: Caller, account: Account, priced: Sequence[Priced]) -> _Turns:
+    """Return which sources would pay if the items were spent one after the other; changes only the unit of work."""
     before = work.balance_of(account)
     cap = left_of_cap(work, account, caller.site_id)
     total = Decision()
     shortfall = 0
+    lacks_confirmation = False
     for item in priced:
         account = work.accounts[account.id]
         sources = funding_of(work, account, item.module)
         drawn = sources.draw(item.tokens)
         shortfall += drawn.shortfall
+        lacks_confirmation |= bool(drawn.balance) and confirmations.is_missing(work, account, item.module)
         request = SpendRequest(
             caller=caller, key=None, fingerprint="", who=None, module=item.module, tokens=item.tokens
         )
@@ -170,4 +185,4 @@ def _pay_in_turn(
         total = Decision(total.plan + drawn.plan, total.balance + drawn.balance, total.allowance + drawn.allowance)
     over_cap = 0 if cap is None else max(0, sum(item.tokens for item in priced) - cap)
     work.accounts[account.id] = work.accounts[account.id]._replace(balance=before.balance)
-    return total, shortfall, over_cap
+    return _Turns(total, shortfall, over_cap, lacks_confirmation)

@@ -27,6 +27,8 @@ class RefusedRequest:
     moment from which it could succeed by itself, None when no reset helps;
     `zone` is the store's time zone. `purchase_url` is None where bought tokens
     do not help. `message` is the owner's text for a used-up limit, or empty.
+    `would_pay` are the parts that would pay after the user's confirmation, None
+    where more than that is missing.
     """
 
     reason: Refusal
@@ -41,6 +43,7 @@ class RefusedRequest:
     zone: tzinfo
     purchase_url: str | None
     message: str
+    would_pay: Decision | None = None
 
 
 def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decision, *, site_id: int) -> RefusedRequest:
@@ -48,6 +51,7 @@ def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decisio
     policy = work.policy_of(account)
     reason = decision.refusal or Refusal.INSUFFICIENT_TOKENS
     is_over_cap = reason is Refusal.SITE_CAP_REACHED
+    needs_confirmation = reason is Refusal.CONFIRMATION_REQUIRED
     limit = policy.limits.get(priced.module)
     allowance = work.allowance_of(account, priced.module)
     return RefusedRequest(
@@ -59,26 +63,29 @@ def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decisio
         balance=work.balance_of(account),
         allowance=allowance,
         refused_by=allowance.refusing(decision.shortfall) if allowance and not is_over_cap else (),
-        resets_at=resets_at(work, account, priced, site_id=site_id),
+        resets_at=resets_at(work, account, priced, site_id=site_id, without_balance=needs_confirmation),
         zone=policy.calendar.zone,
-        # Bought tokens pay in a disabled module as well. They lift no site's cap.
-        purchase_url=None if is_over_cap else policy.store.purchase_url,
-        message="" if limit is None or is_over_cap else limit.message,
+        # Bought tokens pay in a disabled module as well. They lift no site's cap, and confirm nothing.
+        purchase_url=None if is_over_cap or needs_confirmation else policy.store.purchase_url,
+        message="" if limit is None or is_over_cap or needs_confirmation else limit.message,
+        would_pay=decision if needs_confirmation else None,
     )
 
 
-def resets_at(work: UnitOfWork, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
+def resets_at(
+    work: UnitOfWork, account: Account, priced: Priced, *, site_id: int, without_balance: bool = False
+) -> datetime | None:
     """The first moment from which the same request could succeed by itself; None when no reset helps.
 
     Considers the end of the allowance's windows, of the plans' windows, of the
     account's own rule, and of the linked site's month, each and together. The
-    balance is taken as it stands.
+    balance is taken as it stands, or `without_balance` as 0.
     """
     for moment in sorted(set(_changes(work, account, priced.module, site_id))):
         left = _left_of_cap_at(work, account, site_id, moment)
         if left is not None and priced.tokens > left:
             continue
-        if _can_pay_at(work, account, priced, moment):
+        if _can_pay_at(work, account, priced, moment, without_balance=without_balance):
             return moment
     return None
 
@@ -98,11 +105,11 @@ def _changes(work: UnitOfWork, account: Account, module: str, site_id: int) -> I
         yield _month_end(work, account)
 
 
-def _can_pay_at(work: UnitOfWork, account: Account, priced: Priced, moment: datetime) -> bool:
+def _can_pay_at(work: UnitOfWork, account: Account, priced: Priced, moment: datetime, *, without_balance: bool) -> bool:
     total = 0
     for source in work.policy_of(account).spend_order:
         if source is Source.BALANCE:
-            left: int | None = work.balance_of(account).available
+            left: int | None = 0 if without_balance else work.balance_of(account).available
         elif source is Source.PLAN:
             left = _plans_at(work, account, moment)
         else:

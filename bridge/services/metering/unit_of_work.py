@@ -40,6 +40,7 @@ from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox
 from bridge.storage.metering import carried_uses, holds, idempotency, limits, manual_resets, overrides, plans, spends
 from bridge.storage.metering.carried_uses import CarriedKey
+from bridge.storage.metering.confirmations import ConfirmationKey
 from bridge.storage.metering.idempotency import KeyPlace
 from bridge.storage.metering.spends import UsagePlace
 from bridge.storage.sites import sites
@@ -93,7 +94,7 @@ class UnitOfWork:
     site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
     answers: dict[KeyPlace, Answer] = field(default_factory=dict)
     changed_accounts: set[int] = field(default_factory=set)
-    renamed_accounts: set[int] = field(default_factory=set)
+    renamed_accounts: dict[int, Account] = field(default_factory=dict)
     changed_uses: dict[WindowKey, datetime | None] = field(default_factory=dict)
     changed_plan_uses: dict[plans.PlanKey, datetime] = field(default_factory=dict)
     changed_holds: set[int] = field(default_factory=set)
@@ -110,6 +111,8 @@ class UnitOfWork:
     carried: dict[CarriedKey, int] = field(default_factory=dict)
     changed_carried: set[CarriedKey] = field(default_factory=set)
     merge_ids: dict[int, int] = field(default_factory=dict)
+    confirmations: dict[ConfirmationKey, datetime] = field(default_factory=dict)
+    new_confirmations: set[ConfirmationKey] = field(default_factory=set)
     new_answers: dict[KeyPlace, Answer] = field(default_factory=dict)
 
     def policy_of(self, account: Account) -> Policy:
@@ -314,8 +317,8 @@ def close_unit(connection: Connection, work: UnitOfWork) -> None:
     emit_events(work)
     changed = sorted(work.changed_accounts)
     accounts.set_balances(connection, [work.accounts[id_] for id_ in changed], now=work.now)
-    renamed = sorted(work.renamed_accounts)
-    accounts.set_profiles(connection, [work.accounts[id_] for id_ in renamed], now=work.now)
+    renamed = work.renamed_accounts
+    accounts.set_profiles(connection, [work.accounts[id_] for id_ in sorted(renamed)], before=renamed, now=work.now)
     holds.add(connection, [work.holds[id_] for id_ in sorted(work.new_holds)])
     holds.settle(connection, [work.holds[id_] for id_ in sorted(work.changed_holds - work.new_holds)])
     spends.add(connection, [work.spends[id_] for id_ in sorted(work.new_spends)])

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bridge.domain.errors import TooManyGuesses, TooManyLinkCodes
-from bridge.domain.metering.limits import Window
-from bridge.domain.sites.link_codes import (
-    LIFE,
-    MAX_GUESSES_EACH,
-    MAX_GUESSES_TOGETHER,
-    MAX_OPEN,
-    client_of,
-    guess_window,
-    read_code,
-    show_code,
-)
+from bridge.domain.errors import TooManyLinkCodes
+from bridge.domain.sites.link_codes import LIFE, MAX_OPEN, read_code, show_code
 from bridge.services import secrets
 from bridge.services.accounts import profiles
-from bridge.services.sites import sites
+from bridge.services.sites import guesses, sites
 from bridge.services.sites.sites import Linked, NewSite
 from bridge.storage.engine.database import Connection
 from bridge.storage.sites import link_codes
 
-_ALL_CLIENTS = "everybody"
 _CODES_KEPT = timedelta(days=1)
 """How long a code is stored after it expires, so that a used code differs from an unknown one."""
 
@@ -69,56 +57,28 @@ def new_code(connection: Connection, store_id: int, user_id: int, *, now: dateti
 def check_guesses(connection: Connection, typed: str, address: str, *, now: datetime) -> None:
     """Raise `TooManyGuesses` if this client guessed wrong too often, or all clients did and this code is wrong.
 
-    Takes no lock, so that a flood of guesses causes no writes. A valid code works
-    whatever others guess, so guesses cannot prevent linking.
+    A valid code works whatever others guess, so guesses cannot prevent linking.
     """
-    window = guess_window(now)
-    if link_codes.count_guesses(connection, _client(address), since=window.starts_at) >= MAX_GUESSES_EACH:
-        raise _too_many(window, now=now)
-    together = link_codes.count_guesses(connection, _ALL_CLIENTS, since=window.starts_at)
-    if together >= MAX_GUESSES_TOGETHER and not link_codes.is_open(connection, _hash(typed), now=now):
-        raise _too_many(window, now=now)
+    guesses.check(connection, address, is_open=lambda: link_codes.is_open(connection, _hash(typed), now=now), now=now)
 
 
 def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, now: datetime) -> Linked | Miss:
     """Link the site that sent a code to the code's account, or return why not.
 
     The guess is counted before the code is looked up, and the count is undone if
-    the code is valid; parallel guesses wait for each other. A miss is a return
-    value, not an exception, so that its count is committed. Beyond the limit of all
-    clients together, nothing more is counted, so the table stays small. Raises
-    `TooManyGuesses`.
+    the code is valid. A miss is a return value, not an exception, so that its count
+    is committed. Raises `TooManyGuesses`.
     """
-    window = guess_window(now)
-    counted = [_ALL_CLIENTS]
-    together = link_codes.add_guess(connection, _ALL_CLIENTS, since=window.starts_at)
-    if together == 1:
-        link_codes.drop_guesses(connection, before=window.starts_at)
-    if together <= MAX_GUESSES_TOGETHER:
-        # Always after the row of all clients, so that two guesses cannot deadlock.
-        counted.append(_client(address))
-        if link_codes.add_guess(connection, counted[-1], since=window.starts_at) > MAX_GUESSES_EACH:
-            raise _too_many(window, now=now)
+    guess = guesses.add(connection, address, now=now)
     code_hash = _hash(typed)
     place = link_codes.use(connection, code_hash, now=now)
     if place is None:
-        if together > MAX_GUESSES_TOGETHER:
-            raise _too_many(window, now=now)
+        guesses.check_miss(guess, now=now)
         return Miss.USED if link_codes.is_used(connection, code_hash) else Miss.UNKNOWN
-    for client in counted:
-        link_codes.take_back_guess(connection, client, since=window.starts_at)
+    guesses.take_back(connection, guess)
     store_id, account_id = place
     return sites.link_site(connection, wanted, store_id=store_id, account_id=account_id, now=now)
 
 
-def _client(address: str) -> str:
-    return secrets.hash_address(client_of(address))
-
-
 def _hash(typed: str) -> str:
     return secrets.hash_link_code(read_code(typed))
-
-
-def _too_many(window: Window, *, now: datetime) -> TooManyGuesses:
-    seconds = math.ceil((window.ends_at - now).total_seconds()) if window.ends_at else 1
-    return TooManyGuesses(retry_after_seconds=max(1, seconds))

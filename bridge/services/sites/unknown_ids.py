@@ -6,13 +6,13 @@ from datetime import datetime
 
 from bridge.domain.sites.link_codes import guess_window
 from bridge.storage.engine.database import Connection
-from bridge.storage.sites import link_codes
+from bridge.storage.sites import guesses
 
 
 def count(connection: Connection, key_id: int, *, now: datetime) -> int:
     """Count one more unknown id of a key, and return the count in this quarter of an hour."""
     since = guess_window(now).starts_at
-    found = link_codes.add_guess(connection, f"site key {key_id}", since=since)
+    found = guesses.add(connection, f"site key {key_id}", since=since)
     if found == 1:
-        link_codes.drop_guesses(connection, before=since)
+        guesses.drop(connection, before=since)
     return found

@@ -77,6 +77,18 @@ def rotate(
     return ending, _add(connection, store, found.name, actor=actor, now=now)
 
 
+def make_or_rotate(
+    connection: Connection, store: Store, *, name: str, grace: timedelta, actor: str, now: datetime
+) -> str:
+    """Create a key with this name and return it; a key that has the name ends after the grace period."""
+    stores.lock_row(connection, store.id)
+    named = (key for key in list_keys(connection, store) if key.name == name and key.expires_at is None)
+    current = next(named, None)
+    if current is None:
+        return make(connection, store, name=name, actor=actor, now=now)
+    return rotate(connection, store, current.id, grace=grace, actor=actor, now=now)[1]
+
+
 def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
     """Return the store's own access keys, newest first, without those of its linked sites."""
     return stores.list_keys(connection, store.id)

@@ -257,6 +257,16 @@ window_uses = Table(
 )
 
 
+# When a user with `confirm_paid` last confirmed that tokens of the balance may pay for a module.
+paid_confirmations = Table(
+    "paid_confirmations",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    Column("module", String(64), primary_key=True),
+    Column("confirmed_at", Instant, nullable=False),
+)
+
+
 # The use of running windows that came with a merged account: part of the `used` of the window or, with a product, of
 # the plan. A refund of a spend of the merged account lowers both.
 carried_uses = Table(

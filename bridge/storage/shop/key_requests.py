@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from bridge.domain.ops.clock import TOLERANCE
 from bridge.domain.shop.authorization import LIFE
+from bridge.storage.engine import one_time
 from bridge.storage.shop.tables import key_requests
 
 
@@ -47,17 +47,7 @@ def use(connection: Connection, state_hash: str, *, now: datetime) -> KeyRequest
 
     If two shops answer at the same moment, only one of them gets the request.
     """
-    row = connection.execute(
-        update(key_requests)
-        .where(
-            key_requests.c.state_hash == state_hash,
-            key_requests.c.used_at.is_(None),
-            key_requests.c.expires_at > now,
-            key_requests.c.expires_at <= now + LIFE + TOLERANCE,
-        )
-        .values(used_at=now)
-        .returning(key_requests.c.store_id, key_requests.c.wanted, key_requests.c.expires_at, key_requests.c.used_at)
-    ).one_or_none()
+    row = one_time.use(connection, key_requests.c.state_hash, state_hash, life=LIFE, now=now)
     return None if row is None else KeyRequest(row.store_id, row.wanted, row.expires_at, row.used_at)
 
 

@@ -97,3 +97,18 @@ key_requests = Table(
     Column("used_at", Instant),
     Index("ix_key_requests_expires_at", "expires_at"),
 )
+
+
+# Codes that connect the WordPress plugin of a site; a code without a store creates one.
+connect_codes = Table(
+    "connect_codes",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("code_hash", String(64), nullable=False, unique=True),
+    Column("store_id", ForeignKey(stores.c.id)),
+    Column("made_by", String(340), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index("ix_connect_codes_expires_at", "expires_at"),
+)

@@ -34,6 +34,8 @@ stores = Table(
     Column("webhook_secret", Text, nullable=False),
     Column("consumer_key", Text),
     Column("consumer_secret", Text),
+    # Whether the REST keys came from the WordPress plugin, which deletes them when it disconnects.
+    Column("has_plugin_keys", Boolean, nullable=False, server_default=false()),
     Column("guest_salt", String(64), nullable=False),
     Column("config_version", BIG, nullable=False, server_default=text("1")),
     Column("created_at", Instant, nullable=False),
@@ -44,6 +46,10 @@ stores = Table(
     Column("shortcode", JSON(none_as_null=True)),
     # Whether a person was ever erased: only then are orders compared with erased users.
     Column("has_erased", Boolean, nullable=False, server_default=false()),
+    # The seller on receipts; the store's name is used where there is none.
+    Column("seller_name", String(200), nullable=False, server_default=""),
+    Column("seller_address", String(500), nullable=False, server_default=""),
+    Column("seller_vat_id", String(50), nullable=False, server_default=""),
     # Set while the store is being removed: it is no longer shown or served.
     Column("removing_at", Instant),
 )

@@ -9,7 +9,9 @@ from bridge.domain.admin.bulk_changes import BulkChange, BulkRow, Counts, Source
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import bulk_changes
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.curl import Calls
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.users_calls import bulk_calls
 from bridge.web.i18n.formatting import LocalTime, local_time, number
 
 PAGE = 100
@@ -55,6 +57,7 @@ class BulkList:
 
     store: Store
     lines: tuple[BulkLine, ...]
+    calls: Calls
     open_questions: str
 
 
@@ -76,6 +79,7 @@ class BulkPage:
     undo_of: int | None
     undone_by: int | None
     may_undo: bool
+    calls: Calls
     open_questions: str
 
 
@@ -85,7 +89,7 @@ def bulk_list(connection: Connection, store: Store) -> BulkList:
         _line(store, change, bulk_changes.count(connection, change))
         for change in bulk_changes.list_recent(connection, store)
     )
-    return BulkList(store, lines, count_exceptions(connection, store))
+    return BulkList(store, lines, bulk_calls(), count_exceptions(connection, store))
 
 
 def bulk_page(
@@ -109,6 +113,7 @@ def bulk_page(
         undo_of=change.undo_of,
         undone_by=None if undone_by is None else undone_by.id,
         may_undo=undone_by is None and counts.applied > 0 and change.may_be_undone(now),
+        calls=bulk_calls(shown),
         open_questions=count_exceptions(connection, store),
     )
 

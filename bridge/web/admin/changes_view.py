@@ -33,10 +33,14 @@ LABELS = {
     Subject.ACCESS_KEY: "Access key",
     Subject.EVENT_ENDPOINT: "Event endpoint",
     Subject.SHOP_KEYS: "REST keys of the shop",
+    Subject.CONNECT_CODE: "Connect code",
     Subject.LINKED_SITE: "Linked site",
     Subject.USER: "User",
     Subject.ADMIN: "Admin",
 }
+
+_OF_INSTALLATION = (Subject.ADMIN, Subject.CONNECT_CODE)
+"""The kinds of changes that concern no single store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def build_page(connection: Connection, store: Store | None, subject: Subject | N
     return ChangesPage(
         rows=[_row(change, zone) for change in shown],
         subject="" if subject is None else subject.value,
-        subjects=[(each.value, LABELS[each]) for each in (Subject if store else (Subject.ADMIN,))],
+        subjects=[(each.value, LABELS[each]) for each in (Subject if store else _OF_INSTALLATION)],
         zone=zone_name(zone),
         newer=encode_id(ID, shown[0].id) if shown and has_newer else "",
         older=encode_id(ID, shown[-1].id) if shown and has_older else "",

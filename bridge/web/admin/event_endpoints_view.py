@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bridge.domain.events.events import Endpoint, EventType
 from bridge.domain.stores.stores import Store
+from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.ids import encode_id
 from bridge.services.events import endpoints
 from bridge.services.events.endpoints import EndpointStatus
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
@@ -77,7 +78,7 @@ class EventEndpointsPage:
     form: EndpointForm
     replay: ReplayForm | None
     secret: str
-    curl: str
+    calls: Calls
 
 
 def build(
@@ -90,18 +91,32 @@ def build(
     secret: str = "",
 ) -> EventEndpointsPage:
     """Return the page; `form` and `replay` hold what was typed and refused."""
+    found = endpoints.list_endpoints(connection, store.id)
     body = {"url": "https://receiver.example/events", "types": [EventType.BALANCE_LOW.value]}
     return EventEndpointsPage(
         store=store,
         open_questions=count_exceptions(connection, store),
         zone=zone_name(store.calendar.zone),
-        rows=tuple(_row(store, status, now) for status in endpoints.list_endpoints(connection, store.id)),
+        rows=tuple(_row(store, status, now) for status in found),
         types=tuple((type_.value, TYPES[type_]) for type_ in EventType),
         most=endpoints.MAX_ENDPOINTS,
         form=form or EndpointForm(),
         replay=replay,
         secret=secret,
-        curl=curl("POST", "/v1/event-endpoints", body),
+        calls=_calls(found[0].endpoint if found else None, body, now=now),
+    )
+
+
+def _calls(endpoint: Endpoint | None, body: Document, *, now: datetime) -> Calls:
+    path, since = "/v1/event-endpoints", {"since": format_timestamp(now - timedelta(hours=1))}
+    calls = (call("Create an endpoint", "POST", path, body), call("List the endpoints", "GET", path))
+    if endpoint is None:
+        return calls
+    one = path + "/" + encode_id("ep", endpoint.id)
+    return (
+        *calls,
+        call("Send the events of the last hour again", "POST", f"{one}/replay", since),
+        call("Delete an endpoint", "DELETE", one),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,8 @@ from bridge.services.orders import late_packages
 from bridge.services.shop import review
 from bridge.services.shop.review import OpenOrder
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.curl import Calls
+from bridge.web.admin.exceptions_calls import ABOUT_REFUNDS, exceptions_calls
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, zone_name
 
@@ -24,8 +27,6 @@ _LATE = 5
 
 PAGE = 50
 """How many orders a page shows."""
-
-_ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.UNALLOCATED_REFUND})
 
 MATCHES = 10
 """The most users to choose from when an order is assigned."""
@@ -123,6 +124,7 @@ class ExceptionsPage:
     after: int
     next: int | None
     error: str
+    calls: Calls
     late: tuple[str, ...] = ()
 
 
@@ -139,11 +141,18 @@ def build(connection: Connection, store: Store, *, after: int = 0, form: Form | 
         after=after,
         next=following,
         error=form.error if form is not None and not is_shown else "",
+        calls=exceptions_calls(_shown_order(found, form), after=after, limit=PAGE),
         late=tuple(
             late.package.name or str(late.package.product_id)
             for late in late_packages.list_late(connection, store.id)[:_LATE]
         ),
     )
+
+
+def _shown_order(found: Sequence[tuple[OpenOrder, OrderState]], form: Form | None) -> OrderState | None:
+    """Return the order whose form is open, or the first one of the list."""
+    orders = [known for _, known in found]
+    return next((known for known in orders if form and known.number == form.number), next(iter(orders), None))
 
 
 def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> ExceptionRow:
@@ -161,7 +170,7 @@ def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> 
         user_id=one.user_id,
         is_guests=Question.NO_BUYER in kinds,
         is_nameless=is_nameless,
-        refunds=_refunds(known) if kinds & _ABOUT_REFUNDS else None,
+        refunds=_refunds(known) if kinds & ABOUT_REFUNDS else None,
         form=form if isinstance(form, AssignForm) else None,
         lines=_fields(known, form) if isinstance(form, AmountForm) and is_nameless else (),
     )

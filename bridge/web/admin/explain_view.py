@@ -102,6 +102,11 @@ def _explained(found: Explanation, zone: tzinfo) -> Explained:
 
 def _answer(found: Explanation) -> str:
     decision, price = found.decision, _tokens(found.price)
+    if decision.refusal is Refusal.CONFIRMATION_REQUIRED:
+        return (
+            f"Refused until the user confirms: {number(decision.balance)} of {price} would be taken from the balance,"
+            " and this user wants to be asked first."
+        )
     if not decision.is_accepted:
         why = (
             f"The rule gives no free use of {found.module_label}, and nothing else can pay: "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.domain.metering.limits import Period, Rule
@@ -13,7 +12,7 @@ from bridge.services.admin import limit_settings
 from bridge.services.admin.limit_settings import Conflict, ModuleEdit, ModuleSettings, Usage
 from bridge.services.admin.what_if import NewLimit, Replay
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.limits_form import MAX_AUDIENCES, MAX_MODULES, LimitsForm, ModuleForm, form_of
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
@@ -70,7 +69,7 @@ class LimitsPage:
     preview: Preview | None
     error: str
     notice: str
-    curl: str
+    calls: Calls
     count: int
     start: int
     next: int | None
@@ -104,7 +103,7 @@ def build(
         preview=preview,
         error=error,
         notice=notice,
-        curl=_curl(limit_settings.list_settings(connection, store.id)),
+        calls=_calls(limit_settings.list_settings(connection, store.id)),
         count=count,
         start=start,
         next=start + MAX_MODULES if count > start + MAX_MODULES else None,
@@ -201,14 +200,14 @@ def _name(user_id: int | None, name: str) -> str:
     return name or f"user {user_id}"
 
 
-def _curl(known: Mapping[str, ModuleSettings]) -> str:
+def _calls(known: Mapping[str, ModuleSettings]) -> Calls:
     limit = next((settings.limit for settings in known.values() if settings.limit), None)
     key = limit.module if limit else next(iter(known), "chat")
     body = limit_document(limit) if limit else {"period": "monthly", "rules": {"user": 1000}, "message": ""}
     body.pop("module", None)
     label = known[key].module.label if key in known else "Chat"
-    calls: Iterable[str] = (
-        curl("PUT", f"/v1/modules/{key}", {"label": label, "metered": True}),
-        curl("PUT", f"/v1/limits/{key}", json.loads(json.dumps(body))),
+    return (
+        call("Change a module", "PUT", f"/v1/modules/{key}", {"label": label, "metered": True}),
+        call("Set a limit", "PUT", f"/v1/limits/{key}", body),
+        call("Remove a limit", "DELETE", f"/v1/limits/{key}"),
     )
-    return "\n\n".join(calls)

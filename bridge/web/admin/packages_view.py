@@ -11,7 +11,7 @@ from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
@@ -85,7 +85,7 @@ class PackagesPage:
     after: str
     next: str
     error: str
-    curl: str
+    calls: Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ class LatePage:
     tokens: int
     rows: tuple[LateLine, ...]
     next: str
+    calls: Calls
 
 
 def build(
@@ -145,16 +146,24 @@ def build(
         after=write_key((after[0], after[1])) if after else "",
         next=write_key((last.product_id, last.variation_id)) if last else "",
         error=form.error if form is not None and not any(row.error for row in rows) else "",
-        curl=_curl(found),
+        calls=_calls(found),
     )
 
 
-def _curl(found: list[Package]) -> str:
-    """Return the call that sets the first package of the list, or an example."""
+def _calls(found: list[Package]) -> Calls:
+    """Return the calls about the first package of the list, or about an example."""
     package = next((each for each in found if each.tokens), Package(10, admin_tokens=5000))
-    path = f"/v1/packages/{package.product_id}" + (f"/{package.variation_id}" if package.variation_id else "")
+    path = _path(package)
     plan = {"plan": package.plan, "months": package.months} if package.months else {}
-    return curl("PUT", path, {"tokens": package.tokens, **plan})
+    return (
+        call("Set the tokens of a product", "PUT", path, {"tokens": package.tokens, **plan}),
+        call("Remove an amount set by hand", "DELETE", path),
+        call("List the packages", "GET", "/v1/packages"),
+    )
+
+
+def _path(package: Package) -> str:
+    return f"/v1/packages/{package.product_id}" + (f"/{package.variation_id}" if package.variation_id else "")
 
 
 def build_past_orders(
@@ -185,6 +194,11 @@ def build_past_orders(
             for line in found[:PAGE]
         ),
         next=write_key((last.number, last.line_id)) if last else "",
+        calls=(
+            call("Products with past orders", "GET", "/v1/exceptions/products"),
+            call("Grant all of them", "POST", f"{_path(package)}/past-orders", {"decision": "grant"}),
+            call("Leave all of them", "POST", f"{_path(package)}/past-orders", {"decision": "leave"}),
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from bridge.services.admin.price_settings import Conflict, version_of
 from bridge.services.admin.what_if import PriceReplay
 from bridge.services.metering import limits, prices
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.prices_form import PriceForm
 from bridge.web.i18n.formatting import day, local_time, number
@@ -62,7 +62,7 @@ class PricesPage:
     form: PriceForm
     preview: PricePreview | None
     error: str
-    curl: str
+    calls: Calls
 
 
 def build(
@@ -87,7 +87,7 @@ def build(
         form=form,
         preview=preview,
         error=error,
-        curl=_curl(operations, form.key),
+        calls=_calls(operations, form.key),
     )
 
 
@@ -128,11 +128,11 @@ def _row(operation: Operation, labels: dict[str, str]) -> PriceRow:
     )
 
 
-def _curl(operations: list[Operation], key: str) -> str:
+def _calls(operations: list[Operation], key: str) -> Calls:
     example = Operation("chat.message", "chat", 1)
     shown = next((each for each in operations if each.key == key), operations[0] if operations else example)
     document = operation_document(shown)
     document.pop("key")
     document.pop("tokens_per_unit" if shown.parts else "parts")
     path = f"/v1/operations/{shown.key}"
-    return "\n\n".join((curl("PUT", path, document), curl("DELETE", path)))
+    return (call("Save a price", "PUT", path, document), call("Remove a price", "DELETE", path))

@@ -11,7 +11,7 @@ from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.stores.stores import Store
 from bridge.domain.stores.zones import list_zones
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.api.settings import StoreIn
 from bridge.web.i18n.formatting import number
@@ -113,7 +113,7 @@ class StoreSettingsPage:
     places: Sequence[str]
     weekdays: Sequence[tuple[str, str]]
     zones: Sequence[str]
-    curl: str
+    calls: Calls
     error: str
 
 
@@ -129,7 +129,7 @@ def build(connection: Connection, store: Store, form: StoreForm, *, error: str =
         places=PLACES,
         weekdays=tuple((day, day.capitalize()) for day in WEEKDAYS),
         zones=list_zones(),
-        curl=curl("PUT", "/v1/store", example),
+        calls=(call("Change settings", "PUT", "/v1/store", example),),
         error=error,
     )
 
@@ -166,6 +166,8 @@ def describe(name: str, value: Any) -> str:
         return number(value)
     if name == "week_start":
         return str(value).capitalize()
+    if name == "seller_address":
+        return ", ".join(str(value or "").splitlines()) or "–"
     return _typed(value) or "–"
 
 
@@ -178,6 +180,9 @@ LABELS = {
     "purchase_url": "Page that sells tokens",
     "low_balance": "Low balance",
     "low_balance_thresholds": "Further alerts",
+    "seller_name": "Seller on receipts",
+    "seller_address": "Address on receipts",
+    "seller_vat_id": "VAT ID on receipts",
 } | {choice.name: choice.label for choice in CHOICES}
 """The name of each setting, as the page shows it."""
 

@@ -12,7 +12,16 @@ from bridge.domain.admin.admins import Role
 from bridge.web.admin import navigation, sessions
 from bridge.web.i18n.formatting import number
 
-_STYLES = ("admin.css", "credits.css", "docs.css", "limits.css", "portal.css", "settings.css", "widget.css")
+_STYLES = (
+    "admin.css",
+    "credits.css",
+    "docs.css",
+    "limits.css",
+    "palette.css",
+    "portal.css",
+    "settings.css",
+    "widget.css",
+)
 
 
 def install(app: Flask) -> None:

@@ -96,7 +96,8 @@ def usage_chart(
     by_day: dict[date, Counter[int]] = {on: Counter() for on in dates}
     for each in use.days:
         if each.tokens:
-            by_day[each.day][groups[each.module]] += each.tokens
+            # After a move of the store's time zone to the west, there may be use of its tomorrow.
+            by_day[min(each.day, use.last)][groups[each.module]] += each.tokens
     amounts = [sum((by_day[on] for on in span), Counter[int]()) for span in spans]
     top = _ceiling(max(amount.total() for amount in amounts))
     return UsageChart(

@@ -11,7 +11,7 @@ from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_overview
 from bridge.services.ops import account_erasure, account_merge
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time
 
@@ -40,7 +40,7 @@ class ErasePage:
     held: int
     members: tuple[int, ...]
     erased: ErasedNote | None
-    curl: str
+    calls: Calls
     open_questions: str
 
 
@@ -58,7 +58,7 @@ def erase_page(connection: Connection, store: Store, user_id: int, *, now: datet
         held=known.balance.held,
         members=tuple(one.user_id for one in members),
         erased=erased_note(connection, store, account),
-        curl=curl("DELETE", f"/v1/users/{user_id}"),
+        calls=(call("Erase personal data", "DELETE", f"/v1/users/{user_id}"),),
         open_questions=count_exceptions(connection, store),
     )
 

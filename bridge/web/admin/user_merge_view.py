@@ -16,7 +16,7 @@ from bridge.services.admin.user_list import UserLine
 from bridge.services.ops import account_merge
 from bridge.services.ops.account_merge import MergedUser, Preview, Side
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.curl import curl
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time
 
@@ -75,7 +75,7 @@ class MergePage:
     lines: tuple[Compared, ...]
     matches: tuple[UserLine, ...] | None
     has_more: bool
-    curl: str
+    calls: Calls
     open_questions: str
 
 
@@ -111,7 +111,7 @@ def merge_page(connection: Connection, store: Store, user_id: int, form: MergeFo
         lines=_lines(preview) if preview else (),
         matches=matches,
         has_more=has_more,
-        curl=curl("POST", f"/v1/users/{user_id}/merge", body, key="merge-1"),
+        calls=(call("Merge another user into this one", "POST", f"/v1/users/{user_id}/merge", body, key="merge-1"),),
         open_questions=count_exceptions(connection, store),
     )
 

@@ -18,13 +18,15 @@ from bridge.services.orders import comparisons, purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
-from bridge.web.admin import shop_links, users_view
+from bridge.web.admin import shop_links, user_receipt, users_view
+from bridge.web.admin.curl import Calls
 from bridge.web.admin.explain_view import Explained as Explained
 from bridge.web.admin.explain_view import ExplainForm as ExplainForm
 from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.admin.usage_chart import PERIODS
+from bridge.web.admin.user_calls import closed_calls, user_calls
 from bridge.web.admin.user_erase_view import ErasedNote, erased_note
 from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
 from bridge.web.admin.user_merge_view import MergeNote, closed_note, member_notes
@@ -72,7 +74,10 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
-    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce, `sync` its comparison."""
+    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce, `sync` its comparison.
+
+    `receipt` is the path of its receipt.
+    """
 
     order_number: str
     url: str
@@ -83,6 +88,7 @@ class PurchaseRow:
     tokens: int
     reversed: int
     sync: SyncBadge
+    receipt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ class UserPage:
     closed: MergeNote | None
     members: tuple[MergeNote, ...]
     erased: ErasedNote | None
+    calls: Calls
 
 
 def user_page(
@@ -151,30 +158,36 @@ def user_page(
     bought = purchases.list_purchases(connection, account, before=shown.orders_before, limit=PURCHASES)
     zone = store.calendar.zone
     asked, explanation = explain(connection, known, shown.explain, now=now)
+    limits = limit_cards(connection, known, form=shown.limit_form, now=now)
+    linked = sites_of_user(connection, known.policy, account, form=shown.cap_form, now=now)
+    closed, days = closed_note(connection, store, account), shown.days
     return UserPage(
         store=store,
         user=user,
         available=known.balance.available,
         zone=zone_name(zone),
         plan=allowances.plan_row(known.policy, known.plan, Language.ENGLISH, now=now),
-        limits=limit_cards(connection, known, form=shown.limit_form, now=now),
+        limits=limits,
         explain=asked,
         explanation=explanation,
         modules=module_choices(known.policy),
-        usage=user_usage(connection, store, known.policy, account, days=shown.days, now=now),
-        linked=sites_of_user(connection, known.policy, account, form=shown.cap_form, now=now),
+        usage=user_usage(connection, store, known.policy, account, days=days, now=now),
+        linked=linked,
         new_key=shown.new_key,
         entries=_entries(connection, entries[:ENTRIES], known.policy, zone),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=shown.before is None,
-        purchases=purchase_rows(connection, store, bought.purchases),
+        purchases=purchase_rows(connection, store, user_id, bought.purchases),
         earlier=bought.next_before,
         is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
         shop_url=shop_links.user_url(store, user_id),
-        closed=closed_note(connection, store, account),
+        closed=closed,
         members=member_notes(connection, store, account),
         erased=erased_note(connection, store, account),
+        calls=closed_calls(user_id, days=days)
+        if closed
+        else user_calls(user, limits, asked, explanation, linked, days=days),
     )
 
 
@@ -203,14 +216,16 @@ def _entry(entry: Entry, spend: Spend | None, policy: Policy, zone: tzinfo) -> E
     )
 
 
-def purchase_rows(connection: Connection, store: Store, bought: Sequence[Purchase]) -> tuple[PurchaseRow, ...]:
-    """Return purchases as rows of a table."""
+def purchase_rows(
+    connection: Connection, store: Store, user_id: int, bought: Sequence[Purchase]
+) -> tuple[PurchaseRow, ...]:
+    """Return purchases of a user as rows of a table."""
     compared = comparisons.find(connection, store.id, [purchase.order_number for purchase in bought])
     zone = store.calendar.zone
-    return tuple(_purchase(store, each, badge(compared.get(each.order_number), zone)) for each in bought)
+    return tuple(_purchase(store, user_id, each, badge(compared.get(each.order_number), zone)) for each in bought)
 
 
-def _purchase(store: Store, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
+def _purchase(store: Store, user_id: int, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
     return PurchaseRow(
         order_number=purchase.shown_number,
         url=shop_links.order_url(store, purchase.order_number),
@@ -221,4 +236,5 @@ def _purchase(store: Store, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
         tokens=purchase.tokens,
         reversed=purchase.reversed,
         sync=sync,
+        receipt=user_receipt.url_of(store.slug, user_id, purchase.order_number),
     )

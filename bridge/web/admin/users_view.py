@@ -14,10 +14,12 @@ from bridge.services.admin.user_list import COUNTED, UserLine
 from bridge.services.metering.overview import get_policy, list_overviews
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.balance_form import EditForm
+from bridge.web.admin.curl import Calls
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
 from bridge.web.admin.user_filters import SORTS, FilterBar, filter_bar
 from bridge.web.admin.user_usage import UsageCell, ago, usage_cell
+from bridge.web.admin.users_calls import list_calls
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
 
 
@@ -84,6 +86,7 @@ class CreditsPage:
     last: int
     previous: str | None
     next: str | None
+    calls: Calls
     open_questions: str
 
 
@@ -129,6 +132,7 @@ def credits_page(
         last=page.first + len(page.lines) - 1,
         previous=_write(page.previous, listing),
         next=_write(page.next, listing),
+        calls=list_calls(listing, edit, first=shown.first, days=days),
         open_questions=count_exceptions(connection, store),
     )
 

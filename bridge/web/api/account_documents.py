@@ -16,6 +16,7 @@ def account_document(overview: AccountOverview) -> Document:
         "email": account.email,
         "name": account.name,
         "roles": list(account.roles),
+        "confirm_paid": account.confirm_paid,
         **funds_document(overview),
     }
 

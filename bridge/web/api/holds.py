@@ -82,6 +82,8 @@ class CaptureIn(Body):
     """Tokens to charge; exactly one of tokens and quantity."""
     quantity: Amount | None = None
     """Units to charge."""
+    confirmed: Annotated[bool, Field(strict=True)] = False
+    """True once the user confirmed that tokens of the balance may pay beyond the hold."""
 
 
 class ReleaseIn(Body):
@@ -187,6 +189,7 @@ def capture(hold_id: str) -> Response:
         hold_id=path_id("ho", hold_id, UnknownHold(), principal()),
         tokens=body.tokens,
         units=body.quantity,
+        confirmed=body.confirmed,
     )
     return reply_response(runtime().group_commit.spend(ask))
 

@@ -36,6 +36,7 @@ TAGS = {
     "Linked sites": "Other sites that spend the tokens of a user's account.",
     "Events": "Signed messages about balances, allowances and grants.",
     "Store": "Settings of the store.",
+    "Connection": "Connect the WordPress plugin, check the connection, and end it.",
     "Passes": "Links that show one person the widget, the portal or the credits page.",
     "Widget": "The usage widget as HTML.",
     "Description": "This description of the API.",
@@ -48,7 +49,12 @@ _OF_ANY_BODY = (errors.RequestTimedOut, errors.BodyTooLarge, errors.UnsupportedB
 _OF_KEYS = (errors.NotSignedIn, errors.AccessKeyExpired, errors.SiteUnlinked)
 _OF_IDEMPOTENCY = (errors.KeyRequired, errors.KeyInvalid, errors.KeyReused)
 _FORBIDDEN = {"store": errors.StoreKeyRequired, "site": errors.SiteKeyRequired, "any": errors.SiteNamesUser}
-_REFUSALS = (("insufficient_tokens", 402), ("site_cap_reached", 402), ("module_disabled", 403))
+_REFUSALS = (
+    ("insufficient_tokens", 402),
+    ("site_cap_reached", 402),
+    ("confirmation_required", 402),
+    ("module_disabled", 403),
+)
 _HEADERS: dict[str, Schema] = {
     "Idempotent-Replayed": {
         "description": "`true` if this is the stored response of an earlier request with the same key.",
@@ -224,8 +230,10 @@ def _responses(declared: Operation, access: str | None, *, has_variables: bool) 
     if declared.status != 204:
         good["content"] = {kind: _content(declared, kind) for kind in declared.media}
     responses = {str(declared.status): good}
-    if "text/csv" in declared.media:
+    if {"text/csv", "application/pdf", "application/zip"} & set(declared.media):
         good["headers"] |= _headers("Content-Disposition")
+    if "application/pdf" in declared.media:
+        good["headers"] |= _headers("Content-Language")
     if declared.media == ("text/html",) and access:
         good["headers"] |= _headers("ETag", "Content-Language")
         responses["304"] = {"description": "Not changed since If-None-Match.", "headers": _headers("ETag")}

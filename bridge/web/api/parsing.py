@@ -103,6 +103,7 @@ ThresholdValue = Annotated[
 """Tokens, or a share of the last grant such as `20%`."""
 Movement = Annotated[int, Field(strict=True, ge=-MAX_TOKENS, le=MAX_TOKENS)]
 UserId = Annotated[int, Field(strict=True, ge=1, le=MAX_USER_ID)]
+Text50 = Annotated[str, Field(strict=True, max_length=50), AfterValidator(_printable)]
 Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(_printable)]
 Text200 = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_printable)]
 Text500 = Annotated[str, Field(strict=True, max_length=500), AfterValidator(_printable)]
@@ -314,8 +315,12 @@ def check_key(key: str | None, field: str) -> str:
 
 
 def fingerprint(act: str, body: Body) -> str:
-    """Return the hash that distinguishes a retry from a different request, whatever the order of fields."""
-    return hashlib.sha256(f"{act}\n{body.model_dump_json(exclude_unset=True)}".encode()).hexdigest()
+    """Return the hash that distinguishes a retry from a different request, whatever the order of fields.
+
+    `confirmed` does not count: the same request may be sent without it and then with it.
+    """
+    stated = body.model_dump_json(exclude_unset=True, exclude={"confirmed"})
+    return hashlib.sha256(f"{act}\n{stated}".encode()).hexdigest()
 
 
 def path_number(text: str, field: str, *, low: int = 1) -> int:

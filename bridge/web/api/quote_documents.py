@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.domain.metering.funding import Decision, Refusal, Source
+from bridge.domain.metering.funding import Refusal, Source
 from bridge.domain.metering.limits import Allowance, Allows, Period, WindowAllowance
 from bridge.rendering.amounts import count_tokens
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.past import gap_document
-from bridge.rendering.receipts import allowance_document, balance_document
+from bridge.rendering.receipts import allowance_document, balance_document, paid_by_document
 from bridge.services.metering.charge import Priced
 from bridge.services.metering.past import PastExplanation
 from bridge.services.metering.quotes import Explanation, Quote
@@ -22,9 +22,10 @@ def quote_document(quoted: Quote) -> Document:
         "items": [_item(item) for item in quoted.items],
         "affordable": quoted.shortfall == 0,
         "shortfall": quoted.shortfall,
-        "paid_by": _paid_by(quoted.paid),
+        "paid_by": paid_by_document(quoted.paid),
         "balance": balance_document(quoted.balance),
         "purchase_url": quoted.purchase_url,
+        "confirmation_required": quoted.confirmation_required,
     }
 
 
@@ -45,7 +46,7 @@ def explanation_document(found: Explanation) -> Document:
         "balance": balance_document(found.balance),
         "allowance": allowance_document(allowance),
         "verdict": "accepted" if decision.is_accepted else str(decision.refusal),
-        "paid_by": _paid_by(decision),
+        "paid_by": paid_by_document(decision),
         "shortfall": decision.shortfall,
         "words": _words(found),
     }
@@ -55,10 +56,6 @@ def past_explanation_document(found: PastExplanation) -> Document:
     """Return the explanation of a past decision: also its moment, and the values that were not recorded."""
     gaps = [gap_document(gap.value, since=found.recorded_since) for gap in found.gaps]
     return {**explanation_document(found.explanation), "at": format_timestamp(found.at), "not_recorded": gaps}
-
-
-def _paid_by(decision: Decision) -> Document:
-    return {"plan": decision.plan, "balance": decision.balance, "allowance": decision.allowance}
 
 
 def _item(priced: Priced) -> Document:
@@ -112,6 +109,11 @@ def _words(found: Explanation) -> list[str]:
         }
         paid = ", ".join(f"{tokens:,} from {source.value}" for source, tokens in shares.items() if tokens)
         words.append(f"Accepted: {count_tokens(found.price)}, {paid or 'nothing to pay'}.")
+    elif decision.refusal is Refusal.CONFIRMATION_REQUIRED:
+        words.append(
+            f"Refused until confirmed: the user wants to confirm before tokens of the balance are taken,"
+            f" and {decision.balance:,} of {count_tokens(found.price)} would be."
+        )
     elif decision.refusal is Refusal.MODULE_DISABLED:
         words.append(f"Refused: {label} is disabled and no other source can pay; {decision.shortfall:,} are missing.")
     else:

@@ -6,7 +6,7 @@ from bridge.domain.metering.funding import Refusal
 from bridge.domain.metering.limits import Period
 from bridge.rendering.amounts import count_tokens
 from bridge.rendering.documents import Document, format_timestamp
-from bridge.rendering.receipts import allowance_document, balance_document
+from bridge.rendering.receipts import allowance_document, balance_document, paid_by_document
 from bridge.services.metering.refusals import RefusedRequest
 from bridge.web.errors import problem_type, status_of_code
 
@@ -14,6 +14,7 @@ _TITLES = {
     Refusal.INSUFFICIENT_TOKENS: "Not enough tokens",
     Refusal.MODULE_DISABLED: "Module disabled",
     Refusal.SITE_CAP_REACHED: "Monthly cap reached",
+    Refusal.CONFIRMATION_REQUIRED: "Confirmation required",
 }
 
 _WINDOWS = {
@@ -43,9 +44,10 @@ def refusal_document(refused: RefusedRequest) -> Document:
         "balance": balance_document(refused.balance),
         "allowance": allowance_document(refused.allowance),
         **refused_by,
+        **({} if refused.would_pay is None else {"paid_by": paid_by_document(refused.would_pay)}),
         "resets_at": format_timestamp(refused.resets_at),
         "purchase_url": refused.purchase_url,
-        "message": refused.message or f"{_sentence(refused)} {remedy}",
+        "message": refused.message or (_sentence(refused) if refused.would_pay else f"{_sentence(refused)} {remedy}"),
     }
 
 
@@ -60,6 +62,8 @@ def _remedy(refused: RefusedRequest) -> str:
         ways.append("after 1 more token is bought" if missing == 1 else f"after {missing:,} more tokens are bought")
     if refused.reason is Refusal.SITE_CAP_REACHED:
         ways.append("after the site's monthly cap is raised")
+    if refused.would_pay is not None:
+        ways.insert(0, "with confirmed set to true once the user has confirmed")
     return f"The same request can succeed {', or '.join(ways)}."
 
 
@@ -68,6 +72,9 @@ def _sentence(refused: RefusedRequest) -> str:
     match refused.reason:
         case Refusal.MODULE_DISABLED:
             return f"{refused.module_label} is not available to you."
+        case Refusal.CONFIRMATION_REQUIRED:
+            paid = refused.would_pay.balance if refused.would_pay else 0
+            return f"This takes {count_tokens(paid)} from your balance. Please confirm it first. Nothing was charged."
         case Refusal.SITE_CAP_REACHED:
             return f"This site has reached its cap for the month: {missing} too many. Nothing was charged."
     if refused.refused_by and refused.allowance is not None and len(refused.allowance.windows) > 1:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+
+from pydantic import Field
 
 from bridge.domain.accounts.accounts import Who
 from bridge.domain.errors import FieldError, SiteNamesUser
@@ -22,6 +25,8 @@ class SpendIn(WhoIn, WhatIn):
     """Integration that spends; shown in the history."""
     reference: Text200 | None = None
     """The caller's own reference."""
+    confirmed: Annotated[bool, Field(strict=True)] = False
+    """True once the user confirmed that tokens of the balance may pay; needed for users with `confirm_paid`."""
 
 
 def who_of(body: WhoIn, caller: Principal) -> Who | None:
@@ -50,6 +55,7 @@ def request_of(body: SpendIn, caller: Principal, *, key: str) -> SpendRequest:
         units=body.quantity or 1,
         source=body.source,
         reference=body.reference,
+        confirmed=body.confirmed,
     )
 
 
@@ -67,6 +73,7 @@ def hold_request_of(body: SpendIn, caller: Principal, *, key: str, ttl_seconds: 
         units=body.quantity or 1,
         source=body.source,
         reference=body.reference,
+        confirmed=body.confirmed,
         ttl_seconds=ttl_seconds,
     )
 

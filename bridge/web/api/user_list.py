@@ -43,6 +43,8 @@ _SORTS = {
     "active_at": Sort.ACTIVE,
 }
 """The columns of the list by the names of their fields in a response."""
+SORT_NAMES = {sort: name for name, sort in _SORTS.items()}
+"""The names of the fields by the columns of the list."""
 _ONE = rf"({'|'.join(Filter)}|role:[^,\x00-\x1f]{{1,{MAX_ROLE}}})"
 _QUERY = (
     Parameter(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Annotated
+
 from flask import Blueprint, Response, request
+from pydantic import Field
 
 from bridge.domain.accounts.accounts import Account, Profile
 from bridge.domain.accounts.ledger import Entry
@@ -12,17 +16,19 @@ from bridge.domain.errors import (
     UnknownOrder,
     UnknownUser,
 )
+from bridge.domain.stores.principals import Caller
 from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.runtime import runtime
 from bridge.services.accounts import profiles
-from bridge.services.metering import overview
+from bridge.services.metering import confirmations, overview
 from bridge.services.ops import account_erasure, account_merge, exports
 from bridge.services.ops.account_erasure import Erasure
 from bridge.services.ops.exports import DayOfUse
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
 from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
 from bridge.web.api.account_documents import account_document
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.users import EntryOut, ErasureOut, PurchaseLine, PurchaseOut, UsageOut, UserOut
@@ -61,6 +67,8 @@ class ProfileIn(Body):
     """Name; left out or null, it stays."""
     roles: Roles | None = None
     """Roles in WordPress; left out or null, they stay."""
+    confirm_paid: Annotated[bool, Field(strict=True)] | None = None
+    """True if the user wants to confirm before tokens of the balance are taken; left out or null, it stays."""
 
 
 @bp.put("")
@@ -77,16 +85,25 @@ def put_user(user_id: str) -> Response:
     body = read_body(ProfileIn)
     roles = None if body.roles is None else tuple(dict.fromkeys(body.roles))
     profile = Profile(path_number(user_id, "user_id"), body.email, body.name, roles)
-    store_id, now = caller().store_id, utcnow()
-    account = in_transaction(lambda connection: profiles.put_profile(connection, store_id, profile, now=now))
+    who, now = caller(), utcnow()
+    store_id = who.store_id
+    in_transaction(lambda connection: _put_user(connection, who, profile, body.confirm_paid, now=now))
     if profile.email:
         with reading() as connection:
             store = settings.get_by_id(connection, store_id)
-            waiting = apply.list_waiting_for(connection, store, email=profile.email)
+            waiting = apply.list_waiting_for(connection, store, emails=[profile.email])
         apply.check_all(transaction, store, waiting, now=now)
     with reading() as connection:
         account = profiles.get_account(connection, store_id, profile.user_id)
         return json_response(account_document(overview.get_overview(connection, account, now=now)))
+
+
+def _put_user(
+    connection: Connection, who: Caller, profile: Profile, confirm_paid: bool | None, *, now: datetime
+) -> None:
+    profiles.put_profile(connection, who.store_id, profile, now=now)
+    if confirm_paid is not None:
+        confirmations.set_wanted(connection, who.store_id, profile.user_id, confirm_paid, actor=who.name, now=now)
 
 
 @bp.get("")

@@ -14,9 +14,11 @@ from bridge.domain.portal.passes import BuyerOf, Pass, Purpose, Refused
 from bridge.services.portal import passes
 from bridge.storage.engine.database import Connection
 from bridge.web.context import reading, utcnow
-from bridge.web.i18n.formatting import Language, direction, language_of
+from bridge.web.i18n.formatting import direction
 from bridge.web.portal import notices, sessions
-from bridge.web.widget.view import read_modules, read_view, usage_card
+from bridge.web.widget.look import Look, read_look
+from bridge.web.widget.stylesheet import ALL, sheet
+from bridge.web.widget.view import read_modules, read_view, render, usage_card
 
 bp = Blueprint("widget_page", __name__, url_prefix="/widget")
 
@@ -31,38 +33,43 @@ def show() -> ResponseReturnValue:
         opened = passes.look(connection, token, Purpose.WIDGET, now=now)
         found = opened.found
         frames = [] if found is None else passes.frame_sources(connection, found)
-        language = _language(found)
+        look = read_look(request.args, default_language=sessions.language_of_pass(found))
         if opened.refused is not None or found is None or not isinstance(found.holder, BuyerOf):
             back = notices.way_to("" if found is None else found.return_url)
-            return _framed(notices.refuse(opened.refused or Refused.FOREIGN, language=language, back=back), frames)
-        page = _page(connection, found, found.holder, language)
+            return _framed(notices.refuse(opened.refused or Refused.FOREIGN, language=look.language, back=back), frames)
+        page = _page(connection, found, found.holder, look)
     return _framed(make_response(page), frames)
 
 
-def _page(connection: Connection, found: Pass, holder: BuyerOf, language: Language) -> str:
+def _page(connection: Connection, found: Pass, holder: BuyerOf, look: Look) -> str:
     card = usage_card(
         connection,
         found.store_id,
         Profile(holder.user_id),
         modules=read_modules(),
         view=read_view(),
-        language=language,
+        language=look.language,
         now=utcnow(),
     )
-    fragment = render_template("_widget.html", card=card, words=card.words)
     return render_template(
         "widget_page.html",
-        fragment=fragment,
-        language=language,
-        direction=direction(language),
+        fragment=render(card, look),
+        language=look.language,
+        direction=direction(look.language),
+        theme=look.theme.value,
         title=card.words.title,
     )
 
 
-def _language(found: Pass | None) -> Language:
-    if "lang" in request.args:
-        return language_of(request.args["lang"])
-    return sessions.language_of_pass(found)
+@bp.get("/style.css")
+def style() -> Response:
+    """Return the style of all fragments, for pages that link it or serve a copy of it."""
+    response = Response(sheet(*ALL), content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 def _framed(response: Response, frames: list[str]) -> Response:

@@ -29,15 +29,16 @@ from bridge.web.context import reading, utcnow
 from bridge.web.i18n.formatting import (
     Language,
     LocalTime,
-    direction,
     isolate,
-    language_of,
     local_time,
     number,
     shortened,
     zone_name,
 )
 from bridge.web.i18n.messages import Texts, texts_of
+from bridge.web.widget import look as look_parameters
+from bridge.web.widget.look import Look, read_look
+from bridge.web.widget.shell import fragment
 
 bp = Blueprint("widget", __name__, url_prefix="/v1/widget")
 
@@ -64,15 +65,15 @@ class View(StrEnum):
         Parameter("user_id", "ID of the user in the shop.", {"type": "string"}, "42"),
         Parameter("guest_id", "ID of a guest, in place of a user.", {"type": "string"}, ""),
         Parameter("modules", "Keys of modules, separated by commas.", {"type": "string"}, "chat"),
-        Parameter("lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, "en"),
         Parameter("view", "What to show.", {"type": "string", "enum": [view.value for view in View]}, "full"),
+        *look_parameters.PARAMETERS,
     ),
     media=("text/html",),
 )
 def show() -> Response:
     """Return the balance, limits and purchases of a user as an HTML fragment."""
     view, modules, store_id = read_view(), read_modules(), caller().store_id
-    language = language_of(request.args.get("lang", ""))
+    look = read_look(request.args)
     with reading() as connection:
         card = usage_card(
             connection,
@@ -80,17 +81,21 @@ def show() -> Response:
             _who(connection, store_id),
             modules=modules,
             view=view,
-            language=language,
+            language=look.language,
             now=utcnow(),
         )
-    response = Response(
-        render_template("_widget.html", card=card, words=card.words), content_type="text/html; charset=utf-8"
-    )
+    response = Response(render(card, look), content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Content-Language"] = language.value
+    response.headers["Content-Language"] = look.language.value
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
     response.make_conditional(request)
     return response
+
+
+def render(card: UsageCard, look: Look) -> str:
+    """Return the fragment of a widget."""
+    content = render_template("_widget.html", card=card, words=card.words)
+    return fragment(look, kind=card.view.value, label=card.words.title, content=content, sheets=("usage",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,6 @@ class UsageCard:
 
     view: View
     language: Language
-    direction: str
     words: Words
     is_guest: bool
     balance: str
@@ -167,7 +171,6 @@ def usage_card(
     return UsageCard(
         view=view,
         language=language,
-        direction=direction(language),
         words=_words_of(default, language),
         is_guest=account.is_guest,
         balance=number(balance.balance, language),

@@ -146,7 +146,7 @@ class Explanation(Answer):
     allowance: Allowance | None
     """Allowance of the module; null without a rule."""
     outcome: Annotated[
-        Literal["accepted", "insufficient_tokens", "module_disabled", "site_cap_reached"],
+        Literal["accepted", "insufficient_tokens", "module_disabled", "site_cap_reached", "confirmation_required"],
         Field(alias="verdict", examples=["accepted"]),
     ]
     """`accepted`, or the code of the refusal."""

@@ -134,7 +134,8 @@ class Refusal(Answer):
     detail: Annotated[str, Field(examples=["It costs 500 tokens, and 200 can be paid. Nothing was charged."])]
     """The cause of the error; the text may change."""
     code: Annotated[
-        Literal["insufficient_tokens", "module_disabled", "site_cap_reached"], Field(examples=["insufficient_tokens"])
+        Literal["insufficient_tokens", "module_disabled", "site_cap_reached", "confirmation_required"],
+        Field(examples=["insufficient_tokens"]),
     ]
     """Stable code of the refusal."""
     required: Annotated[int, Field(ge=0, examples=[500])]
@@ -149,6 +150,8 @@ class Refusal(Answer):
     """Allowance of the module; null without a rule."""
     refused_by: Annotated[list[PeriodName], Field(default_factory=list, examples=[["daily"]])]
     """Periods of the windows that refuse, if the limit has two; otherwise absent."""
+    paid_by: Annotated[PaidBy | None, Field(examples=[{"plan": 0, "balance": 30, "allowance": 20}])] = None
+    """Tokens by the source that would pay after the user's confirmation; absent if more than that is missing."""
     resets_at: Time | None
     """Time from which the same request can succeed; null if no reset helps."""
     purchase_url: Annotated[str | None, Field(examples=["https://shop.example/tokens"])]

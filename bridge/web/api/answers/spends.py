@@ -40,6 +40,8 @@ class QuoteOut(Answer):
     """Balance of the account."""
     purchase_url: Annotated[str | None, Field(examples=["https://shop.example/tokens"])]
     """Page that sells tokens; null if buying does not help."""
+    confirmation_required: Annotated[bool, Field(examples=[False])]
+    """True if the user wants to confirm this before tokens of the balance are taken."""
 
 
 class SpendOut(Answer):

@@ -23,6 +23,8 @@ class UserOut(Answer):
     """Name."""
     roles: Annotated[list[str], Field(examples=[["subscriber"]])]
     """Roles in WordPress."""
+    confirm_paid: Annotated[bool, Field(examples=[False])]
+    """True if the user wants to confirm before tokens of the balance are taken."""
     balance: Balance
     """Balance of the account."""
     plan: Plan | None

@@ -1,0 +1,74 @@
+<?php
+/**
+ * Makes the site fit for tests: no mail, and background tasks on demand.
+ */
+
+add_filter( 'pre_wp_mail', '__return_true' );
+add_filter( 'auto_update_core', '__return_false' );
+
+/**
+ * Runs all background tasks that are due, and those they add, at most a hundred times.
+ */
+function token_bridge_tests_run_cron() {
+	for ( $run = 0; $run < 100; $run++ ) {
+		$due = 0;
+		foreach ( wp_get_ready_cron_jobs() as $at => $hooks ) {
+			foreach ( $hooks as $hook => $events ) {
+				if ( 0 !== strpos( $hook, 'token_bridge' ) ) {
+					continue;
+				}
+				foreach ( $events as $event ) {
+					wp_unschedule_event( $at, $hook, $event['args'] );
+					do_action_ref_array( $hook, $event['args'] );
+					++$due;
+				}
+			}
+		}
+		if ( 0 === $due ) {
+			return;
+		}
+	}
+}
+
+// Counts what a page costs, for tests that measure it.
+add_filter(
+	'pre_http_request',
+	static function ( $answer ) {
+		$GLOBALS['token_bridge_tests_calls'] = 1 + ( $GLOBALS['token_bridge_tests_calls'] ?? 0 );
+		return $answer;
+	}
+);
+add_action(
+	'shutdown',
+	static function () {
+		if ( isset( $_GET['measure'] ) && 'cli' !== PHP_SAPI ) {
+			echo '<!-- measured ' . wp_json_encode( array( 'queries' => get_num_queries(), 'calls' => $GLOBALS['token_bridge_tests_calls'] ?? 0 ) ) . ' -->';
+		}
+	}
+);
+
+// A page that prints its nonce, and one that spends for the visitor.
+add_shortcode(
+	'nonce_of_the_tests',
+	static function () {
+		return 'nonce=' . wp_create_nonce( 'wp_rest' );
+	}
+);
+add_action(
+	'template_redirect',
+	static function () {
+		if ( isset( $_GET['guest_of_the_tests'] ) ) {
+			$spend = token_bridge_spend( array( 'module' => 'chat', 'tokens' => 30 ) );
+			exit( 'guest spent ' . $spend->tokens() . ' ' . $spend->code() );
+		}
+	}
+);
+
+foreach ( array( 'exhausted', 'replenished' ) as $name ) {
+	add_action(
+		'token_bridge_' . $name,
+		static function ( $user_id ) use ( $name ) {
+			update_option( 'actions_of_the_tests', array_merge( (array) get_option( 'actions_of_the_tests', array() ), array( "$name $user_id" ) ) );
+		}
+	);
+}

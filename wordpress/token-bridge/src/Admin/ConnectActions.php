@@ -1,0 +1,101 @@
+<?php
+/**
+ * The actions of the page Connect.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge\Admin;
+
+use TokenBridge\Feature;
+use TokenBridge\Services;
+use WP_Error;
+
+/**
+ * Connects, repairs and disconnects the site.
+ */
+final class ConnectActions implements Feature {
+
+	/** @var Services */
+	private $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		foreach ( $this->actions() as $action ) {
+			$action->register();
+		}
+	}
+
+	/**
+	 * @return PostHandler[]
+	 */
+	private function actions(): array {
+		return [
+			new ConnectAction( 'connect', [ $this, 'connect' ], [ 'code' ] ),
+			new ConnectAction( 'link', [ $this, 'link' ], [ 'url', 'code' ] ),
+			new ConnectAction( 'repair', [ $this, 'repair' ] ),
+			new ConnectAction( 'transfer', [ $this, 'transfer' ] ),
+			new ConnectAction( 'disconnect', [ $this, 'disconnect' ] ),
+			new ConnectAction( 'confirm_address', [ $this, 'confirm_address' ] ),
+			new ConnectAction( 'forget', [ $this, 'forget' ] ),
+		];
+	}
+
+	/**
+	 * @param array<string, string> $values The form.
+	 * @return string|WP_Error
+	 */
+	public function connect( array $values ) {
+		return $this->completed( $this->services->connector()->connect( $values['code'] ) );
+	}
+
+	/**
+	 * @param array<string, string> $values The form.
+	 * @return string|WP_Error
+	 */
+	public function link( array $values ) {
+		return $this->completed( $this->services->connector()->link( $values['url'], $values['code'] ) );
+	}
+
+	public function repair(): string {
+		$this->services->setup()->repair();
+		return __( 'Webhooks and REST access were checked and repaired.', 'token-bridge' );
+	}
+
+	public function transfer(): string {
+		$this->services->transfer()->begin();
+		return __( 'Users and packages are being sent in the background. You can leave this page.', 'token-bridge' );
+	}
+
+	public function disconnect(): string {
+		$this->services->setup()->undo();
+		return __( 'This site is disconnected.', 'token-bridge' );
+	}
+
+	public function confirm_address(): string {
+		$option = $this->services->connection_option();
+		$option->save( $option->load()->with( [ 'home' => get_option( 'home' ) ] ) );
+		return __( 'The new address is confirmed. Tell Token Bridge as well: in the console, under Settings.', 'token-bridge' );
+	}
+
+	public function forget(): string {
+		$this->services->transfer()->stop();
+		$this->services->connection_option()->clear();
+		return __( 'The connection was removed from this copy. The live site keeps its own.', 'token-bridge' );
+	}
+
+	/**
+	 * @param \TokenBridge\Connection\Connection|WP_Error $connected The result.
+	 * @return string|WP_Error
+	 */
+	private function completed( $connected ) {
+		if ( is_wp_error( $connected ) ) {
+			return $connected;
+		}
+		$this->services->setup()->complete();
+		return __( 'This site is connected.', 'token-bridge' );
+	}
+}

@@ -1,0 +1,28 @@
+<?php
+/**
+ * A page of the admin.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge\Admin;
+
+interface Screen {
+
+	/**
+	 * Returns the page's name in addresses.
+	 */
+	public function slug(): string;
+
+	public function title(): string;
+
+	/**
+	 * Returns the capability that the person needs.
+	 */
+	public function capability(): string;
+
+	/**
+	 * Prints the page.
+	 */
+	public function render(): void;
+}

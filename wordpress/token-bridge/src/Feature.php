@@ -1,0 +1,16 @@
+<?php
+/**
+ * One capability of the plugin.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge;
+
+interface Feature {
+
+	/**
+	 * Adds the hooks of this feature. Runs in every request, so it makes no query.
+	 */
+	public function register(): void;
+}

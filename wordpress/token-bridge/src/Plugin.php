@@ -1,0 +1,116 @@
+<?php
+/**
+ * The plugin.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge;
+
+use TokenBridge\Admin\ConnectActions;
+use TokenBridge\Admin\ConnectScreen;
+use TokenBridge\Admin\Menu;
+use TokenBridge\Admin\SettingsAction;
+use TokenBridge\Admin\SettingsScreen;
+use TokenBridge\Events\EventReceiver;
+use TokenBridge\Metering\Proxy;
+use TokenBridge\Orders\ChangeWatcher;
+use TokenBridge\Orders\Completion;
+use TokenBridge\Orders\LineStamp;
+use TokenBridge\Orders\MinimalCheckout;
+use TokenBridge\Products\ProductPanel;
+use TokenBridge\Products\ProductSaver;
+use TokenBridge\Users\UserWatcher;
+use TokenBridge\Widget\Block;
+use TokenBridge\Widget\FragmentDropper;
+use TokenBridge\Widget\Shortcodes;
+use TokenBridge\Widget\Uncacheable;
+
+/**
+ * Starts the features of the plugin.
+ */
+final class Plugin {
+
+	/** @var self|null */
+	private static $instance;
+
+	/** @var Services */
+	private $services;
+
+	private function __construct() {
+		$this->services = new Services();
+	}
+
+	public static function instance(): self {
+		if ( null === self::$instance ) {
+			self::$instance = new self();
+		}
+		return self::$instance;
+	}
+
+	public function services(): Services {
+		return $this->services;
+	}
+
+	/**
+	 * Adds all hooks. Runs once, while WordPress loads its plugins.
+	 */
+	public function start(): void {
+		add_action( 'init', [ $this, 'load_translations' ] );
+		add_action( 'before_woocommerce_init', [ $this, 'declare_compatibility' ] );
+		foreach ( $this->features() as $feature ) {
+			$feature->register();
+		}
+	}
+
+	public function load_translations(): void {
+		load_plugin_textdomain( 'token-bridge', false, dirname( plugin_basename( TOKEN_BRIDGE_FILE ) ) . '/languages' );
+	}
+
+	/**
+	 * Declares that orders in own tables (HPOS) and block checkout work with this plugin.
+	 */
+	public function declare_compatibility(): void {
+		if ( ! class_exists( \Automattic\WooCommerce\Utilities\FeaturesUtil::class ) ) {
+			return;
+		}
+		foreach ( [ 'custom_order_tables', 'cart_checkout_blocks' ] as $feature ) {
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( $feature, TOKEN_BRIDGE_FILE, true );
+		}
+	}
+
+	/**
+	 * @return Feature[]
+	 */
+	private function features(): array {
+		$features = [
+			$this->services->transfer(),
+			new Shortcodes( $this->services ),
+			new Block( $this->services ),
+			new Uncacheable(),
+			new FragmentDropper( $this->services->fragment_cache() ),
+			$this->services->sender(),
+			new EventReceiver( $this->services->connection_option() ),
+			new Proxy( $this->services ),
+			new ChangeWatcher( $this->services->connection(), $this->services->settings(), $this->services->outbox() ),
+			new UserWatcher( $this->services->connection(), $this->services->outbox() ),
+			new LineStamp( $this->services->packages() ),
+			new Completion( $this->services->settings(), $this->services->packages() ),
+			new MinimalCheckout( $this->services->settings(), $this->services->packages() ),
+		];
+		return is_admin() ? array_merge( $features, $this->admin_features() ) : $features;
+	}
+
+	/**
+	 * @return Feature[]
+	 */
+	private function admin_features(): array {
+		return [
+			new Menu( new ConnectScreen( $this->services ), new SettingsScreen( $this->services->settings() ) ),
+			new ConnectActions( $this->services ),
+			new SettingsAction( $this->services->settings() ),
+			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),
+			new ProductSaver( $this->services->packages() ),
+		];
+	}
+}

@@ -1,0 +1,92 @@
+<?php
+/**
+ * Removes the plugin's traces.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge;
+
+/**
+ * Disconnects and deletes options, transients, user meta and scheduled actions, on every site of a network.
+ *
+ * What describes the shop's goods stays: the tokens of products and order lines.
+ */
+final class Uninstaller {
+
+	private const PREFIX = 'token_bridge_';
+
+	public function run(): void {
+		$this->on_each_site( [ $this, 'clean_site' ] );
+		$this->delete_user_meta();
+	}
+
+	/**
+	 * Removes everything from the current site.
+	 */
+	public function clean_site(): void {
+		( new Services() )->setup()->undo();
+		$this->delete_scheduled();
+		$this->delete_options();
+		Outbox\Outbox::drop_table();
+	}
+
+	private function on_each_site( callable $act ): void {
+		if ( ! is_multisite() ) {
+			$act();
+			return;
+		}
+		foreach ( get_sites( [ 'fields' => 'ids', 'number' => 0 ] ) as $id ) {
+			switch_to_blog( $id );
+			$act();
+			restore_current_blog();
+		}
+	}
+
+	private function delete_options(): void {
+		global $wpdb;
+		$like = $wpdb->prepare(
+			'option_name LIKE %s OR option_name LIKE %s OR option_name LIKE %s',
+			$wpdb->esc_like( self::PREFIX ) . '%',
+			$wpdb->esc_like( '_transient_' . self::PREFIX ) . '%',
+			$wpdb->esc_like( '_transient_timeout_' . self::PREFIX ) . '%'
+		);
+		foreach ( $wpdb->get_col( "SELECT option_name FROM {$wpdb->options} WHERE {$like}" ) as $name ) {
+			delete_option( $name );
+		}
+	}
+
+	private function delete_user_meta(): void {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->usermeta} WHERE meta_key LIKE %s", $wpdb->esc_like( self::PREFIX ) . '%' ) );
+	}
+
+	private function delete_scheduled(): void {
+		foreach ( $this->scheduled_actions() as $action ) {
+			wp_unschedule_hook( $action );
+			if ( function_exists( 'as_unschedule_all_actions' ) ) {
+				as_unschedule_all_actions( $action );
+			}
+		}
+		$this->delete_finished_actions();
+	}
+
+	/**
+	 * @return string[]
+	 */
+	private function scheduled_actions(): array {
+		return Activation::BACKGROUND_ACTIONS;
+	}
+
+	private function delete_finished_actions(): void {
+		global $wpdb;
+		$table = $wpdb->prefix . 'actionscheduler_actions';
+		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $table ) ) ) !== $table ) {
+			return;
+		}
+		$like = $wpdb->esc_like( self::PREFIX ) . '%';
+		$wpdb->query( $wpdb->prepare( "DELETE l FROM {$wpdb->prefix}actionscheduler_logs l JOIN {$table} a ON a.action_id = l.action_id WHERE a.hook LIKE %s", $like ) );
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$table} WHERE hook LIKE %s", $like ) );
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->prefix}actionscheduler_groups WHERE slug = %s", Background\ActionSchedulerQueue::GROUP ) );
+	}
+}
