@@ -74,6 +74,18 @@ accounts = Table(
 )
 
 
+# Earlier emails and names, by which an erasure finds a person in free texts.
+former_contacts = Table(
+    "former_contacts",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("kind", String(5), primary_key=True),
+    Column("contact", String(320), primary_key=True),
+    Column("replaced_at", Instant, nullable=False),
+    CheckConstraint("kind in ('email','name')", name="kind"),
+)
+
+
 entries = Table(
     "entries",
     metadata,
@@ -115,6 +127,19 @@ entries = Table(
         postgresql_where=text("order_number is not null"),
         sqlite_where=text("order_number is not null"),
     ),
+)
+
+
+# The roles that an account had before each change, to explain earlier decisions. The first roles of an account, stored
+# when it is created, follow none.
+role_changes = Table(
+    "role_changes",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("roles", JSON, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index("ix_role_changes_id", "id"),
 )
 
 

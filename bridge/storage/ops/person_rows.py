@@ -24,6 +24,8 @@ _BODIES = 20
 
 LISTS: Mapping[str, Table] = {
     "profiles": accounts_tables.accounts,
+    "former_contacts": accounts_tables.former_contacts,
+    "earlier_roles": accounts_tables.role_changes,
     "merges": accounts_tables.merges,
     "erasures": accounts_tables.erasures,
     "entries": accounts_tables.entries,
@@ -60,7 +62,7 @@ OTHERS = frozenset(
         *("idempotency_keys", "changes", "bulk_changes", "stores", "packages", "modules", "limits", "limit_rules"),
         *("second_limit_rules", "operations", "store_days", "store_uses", "store_figures", "window_runs", "shop_reads"),
         *("event_endpoints", "key_requests", "rollups", "service_state", "leases", "runs", "link_guesses"),
-        *("admins", "admin_roles", "admin_sessions"),
+        *("admins", "admin_roles", "admin_sessions", "connect_codes"),
     }
 )
 """Tables with nothing more about a person than the lists."""
