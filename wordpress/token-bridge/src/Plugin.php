@@ -18,6 +18,10 @@ use TokenBridge\Admin\ConnectScreen;
 use TokenBridge\Admin\Menu;
 use TokenBridge\Admin\SettingsAction;
 use TokenBridge\Admin\SettingsScreen;
+use TokenBridge\Ai\Abilities;
+use TokenBridge\Ai\AiAction;
+use TokenBridge\Ai\AiMetering;
+use TokenBridge\Ai\AiScreen;
 use TokenBridge\Cli\Commands;
 use TokenBridge\Events\EventReceiver;
 use TokenBridge\Metering\Proxy;
@@ -111,6 +115,8 @@ final class Plugin {
 			new Exporter( $this->services ),
 			new Eraser( $this->services ),
 			new Commands( $this->services ),
+			new AiMetering( $this->services ),
+			new Abilities( $this->services ),
 			new ChangeWatcher( $this->services->connection(), $this->services->settings(), $this->services->outbox() ),
 			new UserWatcher( $this->services->connection(), $this->services->outbox() ),
 			new LineStamp( $this->services->packages() ),
@@ -132,6 +138,7 @@ final class Plugin {
 			new OrdersColumn(),
 			new ConnectActions( $this->services ),
 			new SettingsAction( $this->services->settings() ),
+			new AiAction( $this->services->settings() ),
 			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),
 			new ProductSaver( $this->services->packages() ),
 		];
@@ -142,6 +149,7 @@ final class Plugin {
 			new CreditsScreen( $this->services ),
 			new AccountScreen( $this->services ),
 			new ConnectScreen( $this->services ),
+			new AiScreen( $this->services->settings() ),
 			new SettingsScreen( $this->services->settings() )
 		);
 	}
