@@ -32,8 +32,8 @@ def test_export_contains_profile_and_ledger(connected_site):
     assert all(item["group_id"].startswith("token-bridge-") for item in found["data"])
 
 
-def test_export_of_a_stranger_is_empty_and_an_outage_is_an_error(connected_site, bridge, person):
-    assert connected_site.run(EXPORT, email="stranger@example.test") == {"data": [], "done": True}
+def test_export_of_an_unknown_email_is_empty_and_an_outage_is_an_error(connected_site, bridge, person):
+    assert connected_site.run(EXPORT, email="unknown@example.test") == {"data": [], "done": True}
     connect(connected_site, bridge, url="http://127.0.0.1:1")
     assert connected_site.run(EXPORT, email="person@example.test")["error"] == "token_bridge_bridge_unreachable"
     assert connected_site.run(ERASE, email="person@example.test")["error"] == "token_bridge_bridge_unreachable"
