@@ -55,9 +55,9 @@ class NewCost(Answer):
     units: Annotated[Count, Field(examples=[300])]
     """Units used."""
     tokens: Annotated[Count, Field(examples=[12_000])]
-    """What they cost."""
+    """Cost of these units."""
     new_tokens: Annotated[Count, Field(examples=[15_000])]
-    """What they would have cost."""
+    """Cost of these units by the new price."""
 
 
 class PricePreviewOut(_Replay):
@@ -95,14 +95,14 @@ class PreviewedLineOut(Answer):
 
 
 class GrantPreviewOut(Answer):
-    """What an order grants, by the rules that process real orders."""
+    """Grant of an order, by the rules that process real orders."""
 
     order: Annotated[int | None, Field(examples=[None])]
     """ID of the order; null for a product that is tried."""
     status: Annotated[str, Field(examples=["completed"])]
     """Status of the order."""
     effect: Annotated[Effect, Field(examples=["grants"])]
-    """What this status does: `grants`, `revokes` or `keeps`."""
+    """Effect of this status: `grants`, `revokes` or `keeps`."""
     owed: Annotated[Count, Field(examples=[10_000])]
     """Tokens that the order grants in all."""
     granted: Annotated[Count, Field(examples=[0])]
