@@ -195,8 +195,10 @@ class UnitOfWork:
 
     def use_module(self, policy: Policy, module: str) -> None:
         """Note a module that is used for the first time; raises `UnknownModule` where the store does not accept it."""
+        if policy.has_module(module):
+            return
         fresh: Set[str] = self.new_modules.get(policy.store.id, frozenset())
-        if not policy.has_module(module) and module not in fresh:
+        if module not in fresh:
             policy.check_module(module, fresh=len(fresh))
             self.new_modules.setdefault(policy.store.id, set()).add(module)
 
