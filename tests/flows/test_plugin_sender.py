@@ -70,7 +70,7 @@ def test_two_hundred_orders_of_an_outage_arrive_by_both_ways_and_count_once(app,
 
 
 @pytest.mark.parametrize("late", ["webhook", "plugin"])
-def test_whichever_way_is_an_hour_late_changes_nothing(app, database, selling, late):
+def test_the_way_that_is_an_hour_late_changes_nothing(app, database, selling, late):
     first = "plugin" if late == "webhook" else "webhook"
     history = [sold(1, "processing"), sold(1, at=60), sold(1, at=120, refunds=["-10.00"])]
     for document in history:
@@ -100,7 +100,7 @@ def test_a_late_deletion_with_its_document_ends_no_restored_order(app, selling):
 
 
 @pytest.mark.parametrize("first", ["webhook", "plugin"])
-def test_an_order_in_the_trash_has_no_tokens_whoever_says_it_first(app, selling, first):
+def test_an_order_in_the_trash_has_no_tokens_by_either_way_first(app, selling, first):
     send(app, selling, sold(1), by="webhook")
     said = {"webhook": {"id": 1}, "plugin": sold(1, "trash", at=60)}
 
