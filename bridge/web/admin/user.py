@@ -26,6 +26,7 @@ from bridge.web.api.csv_tables import csv_response
 from bridge.web.api.parsing import path_number
 from bridge.web.api.user_export import export_response
 from bridge.web.context import in_transaction, reading, utcnow
+from bridge.web.history_tables import entry_table, purchase_table, usage_table
 
 
 @bp.get("/<user_id>")
@@ -40,7 +41,9 @@ def show_user(store: str, user_id: str) -> ResponseReturnValue:
 def ledger_csv(store: str, user_id: str) -> ResponseReturnValue:
     """Return the whole ledger of a user as CSV."""
     account = _account(store, user_id)
-    return csv_response(lambda connection: exports.entry_rows(connection, account), name=f"ledger-{user_id}")
+    return csv_response(
+        lambda connection: entry_table(exports.iterate_entries(connection, account)), name=f"ledger-{user_id}"
+    )
 
 
 @bp.get("/<user_id>/purchases.csv")
@@ -48,7 +51,9 @@ def ledger_csv(store: str, user_id: str) -> ResponseReturnValue:
 def purchases_csv(store: str, user_id: str) -> ResponseReturnValue:
     """Return all purchases of a user as CSV, a row for each line."""
     account = _account(store, user_id)
-    return csv_response(lambda connection: exports.purchase_rows(connection, account), name=f"purchases-{user_id}")
+    return csv_response(
+        lambda connection: purchase_table(exports.iterate_purchases(connection, account)), name=f"purchases-{user_id}"
+    )
 
 
 @bp.get("/<user_id>/usage.csv")
@@ -57,7 +62,8 @@ def usage_csv(store: str, user_id: str) -> ResponseReturnValue:
     """Return the use of a user by day as CSV; `?days=` chooses how many."""
     account, days, now = _account(store, user_id), user_query.read_days(), utcnow()
     return csv_response(
-        lambda connection: exports.usage_rows(connection, account, days=days, now=now), name=f"usage-{user_id}"
+        lambda connection: usage_table(exports.iterate_usage(connection, account, days=days, now=now)),
+        name=f"usage-{user_id}",
     )
 
 
