@@ -11,6 +11,7 @@ import pytest
 
 from bridge.storage.engine.metadata import metadata
 from bridge.web.i18n.formatting import money
+from bridge.web.receipts.response import AT_ONCE, room
 from tests.factories import add_shop, deliver, line, order, put_package, put_user
 from tests.support.connected_shop import open_connected_shop
 from tests.support.ledger_sql import rows
@@ -278,6 +279,33 @@ def test_export_has_what_is_stored_for_receipts(buyer):
 
     assert found["buyer"]["vat_id"] == "US-99"
     assert found["buyer"]["street"] == "1 Test St"
+
+
+@one_engine
+def test_receipts_that_wait_are_bounded(buyer):
+    taken = [room.acquire(blocking=False) for _ in range(AT_ONCE)]
+    try:
+        refused = get_receipt(buyer, 2, 7)
+        page = enter(buyer.client.application, buyer).get("/account/purchases/7/receipt.pdf")
+    finally:
+        for _ in taken:
+            room.release()
+
+    assert all(taken)
+    assert (refused.status_code, refused.json["code"], page.status_code) == (503, "overloaded", 503)
+    assert refused.headers["Retry-After"]
+    assert get_receipt(buyer, 2, 7).status_code == 200
+
+
+def test_money_of_two_documents_is_not_mixed(buyer, database):
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update orders set total = '60.00', refunded = '5.00'")
+
+    text = text_of(get_receipt(buyer, 2, 7))
+
+    assert "Total US$60.00 Refund -US$5.00 Total after refunds US$55.00" in text
+    assert "CA Tax" not in text
+    assert "The shop has not sent the taxes" in text
 
 
 def test_order_from_before_receipts_says_what_is_missing_until_the_shop_sends_it(buyer, database):

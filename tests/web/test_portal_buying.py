@@ -35,7 +35,8 @@ def buttons(page):
     [
         (CHECKOUT, "http://127.0.0.1:8980/kasse/?"),
         ("https://127.0.0.1:8980/?page_id=8&order-pay=1", "http://127.0.0.1:8980/?page_id=8&"),
-        ("http://elsewhere.example/kasse/order-pay/1/", "http://127.0.0.1:8980/?"),
+        ("http://elsewhere.example:8980/kasse/order-pay/1/", "http://127.0.0.1:8980/?"),
+        ("http://127.0.0.1:8981/kasse/order-pay/1/", "http://127.0.0.1:8980/?"),
         (None, "http://127.0.0.1:8980/?"),
     ],
 )
