@@ -42,6 +42,8 @@ def buttons(page):
 )
 def test_link_leads_to_the_checkout_that_the_newest_order_stated(app, shop, payment_url, page):
     deliver(shop, order(1) | {"payment_url": payment_url})
+    deliver(shop, {"id": 2}, "order.deleted")
+    deliver(shop, order(3))
     offer(shop, 10, 600, name="Six")
 
     there = buttons(read(enter(app, shop).get("/account/buy")))
