@@ -20,7 +20,6 @@ from bridge.storage.engine.json_times import pack_time, unpack_time
 from bridge.storage.orders.packing import unpack_number
 from bridge.storage.orders.tables import order_lines, orders
 
-
 _LAST = 20
 
 
