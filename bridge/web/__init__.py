@@ -14,6 +14,7 @@ from bridge.web.admin import (
     changes,
     comparison,
     connect,
+    connect_wordpress,
     connection,
     deliveries,
     event_endpoints,
@@ -46,6 +47,7 @@ from bridge.web.api import (
     orders,
     passes,
     previews,
+    quotes,
     receipts,
     settings,
     sites,
@@ -71,6 +73,7 @@ from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
+    quotes.bp,
     spends.bp,
     holds.bp,
     limits.bp,
@@ -104,6 +107,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.root,
     home.bp,
     connect.bp,
+    connect_wordpress.bp,
     credits.bp,
     user_export.bp,
     shortcode.bp,

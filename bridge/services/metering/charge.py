@@ -134,7 +134,7 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
     _charge(work, account, taken, payment)
     work.use_site(account, taken.site_id, work.now, decision.paid)
     work.use_day(account, taken, units=taken.units, tokens=taken.tokens)
-    _emit_exhausted(work, account, priced.module, before)
+    emit_exhausted(work, account, priced.module, before)
     return taken
 
 
@@ -150,8 +150,8 @@ def _charge(work: UnitOfWork, account: Account, taken: Spend, payment: Payment) 
         work.use_plan(account.id, part, part.tokens)
 
 
-def _emit_exhausted(work: UnitOfWork, account: Account, module: str, before: Allowance | None) -> None:
-    """Announce an allowance whose last token this payment took."""
+def emit_exhausted(work: UnitOfWork, account: Account, module: str, before: Allowance | None) -> None:
+    """Announce an allowance that has no token left and had one `before`."""
     if before is None or not before.remaining:
         return
     after = work.allowance_of(account, module)
