@@ -18,7 +18,7 @@ IS_SEEN = """() => {
   const above = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
   return field.contains(above) || above.contains(field);
 }"""
-"""Whether no other element lies over the field with the focus."""
+"""A script that returns true if no other element lies over the field with the focus."""
 
 
 @pytest.fixture
