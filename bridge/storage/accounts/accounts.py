@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
@@ -15,6 +15,7 @@ from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
 from bridge.storage.engine.ids import new_ids
 from bridge.storage.engine.key_lookup import Seek
+from bridge.storage.stores.tables import stores
 
 _COLUMNS = (
     accounts.c.id,
@@ -62,6 +63,24 @@ _BY_EMAIL = (
     .group_by(accounts.c.email_key)
     .having(func.count(_PERSON.distinct()) == 1)
 )
+
+
+def _version_and(key: Column[Any]) -> Select[Any]:
+    person = accounts.alias("person")
+    named = accounts.c.store_id == stores.c.id, key == bindparam("who")
+    return (
+        select(stores.c.config_version, *(person.c[column.name] for column in _COLUMNS))
+        .select_from(
+            stores.outerjoin(accounts, and_(*named)).outerjoin(
+                person, person.c.id == func.coalesce(accounts.c.merged_into, accounts.c.id)
+            )
+        )
+        .where(stores.c.id == bindparam("store"))
+    )
+
+
+_VERSION_AND_USER = _version_and(accounts.c.user_id)
+_VERSION_AND_GUEST = _version_and(accounts.c.guest_hash)
 
 AccountKey = tuple[int, int | str]
 """The key of an account: its store, and the user id or the hash of the guest."""
@@ -154,6 +173,18 @@ def is_erased(connection: Connection, store_id: int, user_id: int) -> bool:
 def get(connection: Connection, account_id: int) -> Account:
     """Return the account with this id, which must exist."""
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
+
+
+def find_with_version(connection: Connection, place: AccountKey) -> tuple[int, Account | None]:
+    """Return the version of the store's rules, and the account with this key, in one statement.
+
+    For a merged account it is the account it was merged into. Raises `NoResultFound`
+    for a store that does not exist.
+    """
+    store_id, who = place
+    statement, key = (_VERSION_AND_USER, who) if isinstance(who, int) else (_VERSION_AND_GUEST, who)
+    row = connection.execute(statement, {"store": store_id, "who": key}).one()
+    return row.config_version, None if row.id is None else _to_account(row)
 
 
 def updated_at(connection: Connection, account_id: int) -> datetime:
