@@ -9,18 +9,27 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import text
+from sqlalchemy import Date, bindparam, text
 
 from bench import funded_store, growth_data
 from bench.growth_operations import PAGE, GrowthDatabase, Operation
+from bench.requests import WEBHOOK_SECRET
+from bridge.domain.accounts.accounts import Profile
 from bridge.domain.admin.user_list import Listing, Sort
-from bridge.services.admin import rollups, store_stats, user_list
+from bridge.services.accounts import profiles
+from bridge.services.accounts.profiles import Adjustment
+from bridge.services.admin import rollups, store_stats, usage, user_list
+from bridge.services.admin.usage import Grouping
+from bridge.services.secrets import Vault
 from bridge.services.stores import settings
+from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.admin import account_figures
-from bridge.storage.engine.database import Connection
+from bridge.storage.engine.database import Connection, Database
 
 ENOUGH_MS = 80.0
 """A page that takes no longer than this may grow by any factor."""
+NEIGHBOR = "beside"
+"""The slug of a store with three users."""
 _TIMES = 15
 _USED_DAYS = 10
 _AFTER_ALL_IDS = datetime(2040, 1, 1, tzinfo=UTC)
@@ -44,6 +53,7 @@ def prepare(url: str, *, accounts: int) -> GrowthDatabase:
         connection.execute(text(named), {"store": store_id})
     growth_data.settle_statistics(database)
     rollups.roll_up(database.reading, database.transaction, now=now, may_go_on=lambda: True)
+    rollups.roll_up_groups(database.reading, database.transaction, now=now, may_go_on=lambda: True)
     grown = GrowthDatabase(database, store_id, accounts)
     _refresh(grown, now=now)
     with database.reading() as connection:
@@ -53,8 +63,34 @@ def prepare(url: str, *, accounts: int) -> GrowthDatabase:
         figures = replace(kept, as_of=_AFTER_ALL_IDS)
         with database.transaction() as connection:
             account_figures.save(connection, store_id, figures)
+    _add_neighbor(database, now=now)
     growth_data.settle_statistics(database)
     return grown
+
+
+def _add_neighbor(database: Database, *, now: datetime) -> None:
+    """Add a second store with three users and their use, beside the one that is measured."""
+    with database.transaction() as connection:
+        wanted = NewStore(NEIGHBOR, "https://beside.example.com", webhook_secret=WEBHOOK_SECRET)
+        store_id = add_store(connection, wanted, vault_=Vault(funded_store.SECRET), actor="bench", now=now).store.id
+        for user in (1, 2, 3):
+            profile = Profile(user, email=f"user{user}@beside.test", name=f"Name {user}")
+            profiles.put_profile(connection, store_id, profile, now=now)
+            funds = Adjustment("funds for the benchmark", tokens=100)
+            profiles.adjust(connection, store_id, user, funds, actor="bench", now=now)
+        connection.execute(
+            text(
+                "insert into usage_days (account_id, day, module, operation, site_id, source, units, tokens)"
+                " select id, :day, 'chat', '', 0, '', 1, 5 from accounts where store_id = :store"
+            ).bindparams(bindparam("day", type_=Date())),
+            {"day": now.date(), "store": store_id},
+        )
+
+
+def beside(grown: GrowthDatabase) -> GrowthDatabase:
+    """Return the same database with the small store beside the one that grows."""
+    with grown.database.reading() as connection:
+        return replace(grown, store_id=settings.get_store(connection, NEIGHBOR).id, accounts=3)
 
 
 def _refresh(grown: GrowthDatabase, *, now: datetime) -> None:
@@ -105,6 +141,23 @@ def chart(grown: GrowthDatabase, *, days: int) -> float:
     return _median(grown, read)
 
 
+def grouped(grown: GrowthDatabase, *, days: int, by: tuple[Grouping, ...]) -> float:
+    """Measure the use of the last days by these properties, as `GET /v1/usage` returns it."""
+
+    def read(connection: Connection) -> None:
+        store, now = settings.get_by_id(connection, grown.store_id), datetime.now(UTC)
+        today = store_stats.today_of(store, now)
+        first = today - timedelta(days=days - 1)
+        if not usage.use_of_store(connection, store, first, today, frozenset(by), now=now).items:
+            raise RuntimeError("there is no use")
+
+    return _median(grown, read)
+
+
+def _beside(cost: Callable[[GrowthDatabase], float]) -> Callable[[GrowthDatabase], float]:
+    return lambda grown: cost(beside(grown))
+
+
 def _search(words: str) -> Callable[[GrowthDatabase], float]:
     return partial(list_page, listing=Listing(search=words))
 
@@ -119,4 +172,20 @@ OPERATIONS = (
     Operation("figures above the users", summary, PAGE),
     Operation("use of 30 days by day and module", partial(chart, days=30), PAGE),
     Operation("use of 365 days by day and module", partial(chart, days=365), PAGE),
+    *(
+        Operation(f"use of 365 days by {' and '.join(by)}", partial(grouped, days=365, by=by), PAGE)
+        for by in ((Grouping.SITE,), (Grouping.OPERATION,), (Grouping.SOURCE,), (Grouping.DAY, Grouping.SITE))
+    ),
+    *(
+        Operation(f"3 users beside: sorted by {sort}", _beside(partial(list_page, listing=Listing(sort=sort))), PAGE)
+        for sort in Sort
+    ),
+    Operation("3 users beside: search by name", _beside(_search("name 2")), PAGE),
+    Operation("3 users beside: figures", _beside(summary), PAGE),
+    Operation("3 users beside: use of 365 days by day and module", _beside(partial(chart, days=365)), PAGE),
+    Operation(
+        "3 users beside: use of 365 days by site",
+        _beside(partial(grouped, days=365, by=(Grouping.SITE,))),
+        PAGE,
+    ),
 )

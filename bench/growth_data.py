@@ -69,12 +69,15 @@ def add_spends(database: Database, store_id: int, *, users: int, rounds: int, no
 
 
 def add_usage(database: Database, *, users: int, days: int, apart: int, now: datetime) -> None:
-    """Add the use of each user on so many days, that many days apart; nothing else that a spend writes."""
+    """Add the use of each user on so many days, that many days apart; nothing else that a spend writes.
+
+    There are four operations, five sources, and 200 linked sites, through which one user in fifty has their use.
+    """
     as_day = ":day" if database.is_sqlite else "cast(:day as date)"
     for turn in range(days):
         day = (now - timedelta(days=1 + turn * apart)).date().isoformat()
         values = {"first": _FIRST, "day": day, "tokens": turn + 1}
-        _run(database, _USAGE.replace(":day", as_day), values, low=1, high=users)
+        _run(database, _VARIED_USAGE.replace(":day", as_day), values, low=1, high=users)
 
 
 def add_answers(database: Database, store_id: int, *, users: int, now: datetime) -> None:
@@ -206,6 +209,11 @@ _SPENDS = (
 
 _USAGE = """insert into usage_days (account_id, day, module, operation, site_id, source, units, tokens) SERIES
        select :first + i, :day, 'chat', '', 0, '', :tokens, :tokens from n"""
+
+_VARIED_USAGE = _USAGE.replace(
+    "'chat', '', 0, ''",
+    "'chat', 'op ' || (i % 4), case when i % 50 = 0 then 1 + i / 50 % 200 else 0 end, 'source ' || (i % 5)",
+)
 
 _PLAIN_ORDERS = (
     """insert into orders (store_id, number, status, customer_id, email, name, currency, effect, keeper_id, total,

@@ -12,6 +12,7 @@ from bridge.metrics.recorder import Metrics
 from bridge.services.admin.throttles import SignInThrottles, Throttle, unknown_id_throttle
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.secrets import Vault
+from bridge.services.shop.plugin_connection import ShopChecks
 from bridge.services.shop.rest import Shops
 from bridge.storage.engine.database import Database
 
@@ -31,6 +32,7 @@ class Runtime:
     group_commit: GroupCommit
     sign_ins: SignInThrottles = field(default_factory=SignInThrottles)
     unknown_ids: Throttle = field(default_factory=unknown_id_throttle)
+    shop_checks: ShopChecks = field(default_factory=ShopChecks)
     metrics: Metrics = field(default_factory=Metrics)
 
 

@@ -12,12 +12,20 @@ from schedulers.context import JobContext, pause
 
 log = logging.getLogger(__name__)
 
-ROLL_UP_EVERY, REFRESH_EVERY, BULK_EVERY, ERASE_EVERY = 60, 60, 3, 20
+ROLL_UP_EVERY, GROUPS_EVERY, REFRESH_EVERY, BULK_EVERY, ERASE_EVERY = 60, 300, 60, 3, 20
 
 
 def roll_up(context: JobContext) -> str:
     """Add up the use of all stores on the days that may have changed."""
     written = rollups.roll_up(
+        context.database.reading, context.database.transaction, now=context.clock(), may_go_on=context.may_go_on
+    )
+    return f"{written} days"
+
+
+def roll_up_groups(context: JobContext) -> str:
+    """Add up the use of all stores by every property on the days that may have changed."""
+    written = rollups.roll_up_groups(
         context.database.reading, context.database.transaction, now=context.clock(), may_go_on=context.may_go_on
     )
     return f"{written} days"

@@ -15,6 +15,7 @@ TIMETABLE = (
     Job("settle_open_orders", 60, jobs.settle_open_orders),
     Job("settle_past_orders", 10, jobs.settle_past_orders),
     Job("roll_up", console_jobs.ROLL_UP_EVERY, console_jobs.roll_up),
+    Job("roll_up_groups", console_jobs.GROUPS_EVERY, console_jobs.roll_up_groups),
     Job("refresh_figures", console_jobs.REFRESH_EVERY, console_jobs.refresh_figures),
     Job("apply_bulk_changes", console_jobs.BULK_EVERY, console_jobs.apply_bulk_changes),
     Job("go_on_erasing", console_jobs.ERASE_EVERY, console_jobs.go_on_erasing),

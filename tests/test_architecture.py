@@ -146,6 +146,8 @@ def test_migrations_are_numbered(sources):
         ("bridge/web/api.py", "import app"),
         ("bridge/web/widget/view.py", "from babel.numbers import format_decimal"),
         ("bridge/web/metrics.py", "from prometheus_client import generate_latest"),
+        ("bridge/web/receipts/document.py", "from reportlab.pdfgen.canvas import Canvas"),
+        ("bridge/web/receipts/pdf.py", "from bridge.services.orders import receipts"),
         ("bridge/metrics/exposition.py", "from flask import request"),
         ("bridge/services/metering/quotes.py", "from bridge.web.i18n.formatting import number"),
         ("bridge/web/i18n/messages.py", "from flask import g"),

@@ -26,7 +26,7 @@ from bridge.rendering.stores import store_document
 from bridge.runtime import Runtime
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
-from bridge.services.shop import authorization, backfill, inbox, monitor, site_lookup, subscriptions
+from bridge.services.shop import authorization, backfill, inbox, monitor, shop_keys, site_lookup, subscriptions
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
@@ -201,7 +201,7 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
             raise InvalidRequest(f"{error.detail}.{whose} {_kept(store)}") from error
     in_transaction(
         runtime.database.transaction,
-        lambda connection: settings.set_keys(
+        lambda connection: shop_keys.set_keys(
             connection,
             store,
             consumer_key=typed.consumer_key,

@@ -29,6 +29,7 @@ from bridge.web.admin import (
     user_export,
     user_limits,
     user_merge,
+    user_receipt,
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
@@ -44,6 +45,7 @@ from bridge.web.api import (
     openapi,
     orders,
     passes,
+    receipts,
     settings,
     sites,
     spends,
@@ -51,7 +53,9 @@ from bridge.web.api import (
     user_list,
     users,
 )
+from bridge.web.api import bulk as api_bulk
 from bridge.web.api import connect as api_connect
+from bridge.web.api import connection as api_connection
 from bridge.web.api import packages as api_packages
 from bridge.web.api import (
     user_export as api_user_export,
@@ -71,6 +75,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.bp,
     orders.bp,
     users.bp,
+    receipts.bp,
     adjustments.bp,
     merges.bp,
     api_user_export.bp,
@@ -80,7 +85,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_packages.bp,
     events.bp,
     sites.bp,
+    api_bulk.bp,
     api_connect.bp,
+    api_connection.bp,
     passes.bp,
     widget.bp,
     widget_page.bp,
@@ -101,6 +108,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     user_limits.bp,
     user_sites.bp,
     user_merge.bp,
+    user_receipt.bp,
     user_erase.bp,
     balance.bp,
     bulk.bp,

@@ -17,6 +17,7 @@ from bridge.domain.accounts import merging
 from bridge.domain.metering import errors as metering_errors
 from bridge.domain.orders import errors as order_errors
 from bridge.domain.shop import authorization, connect_codes
+from bridge.domain.shop import errors as shop_errors
 from bridge.runtime import runtime
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     connect_codes.ConnectCodeUsed: 409,
     connect_codes.ConnectCodeExpired: 410,
     connect_codes.OtherSite: 409,
+    shop_errors.CheckRunning: 429,
     errors.TooManyGuesses: 429,
     errors.TooManyLinkCodes: 429,
     errors.TooManySignIns: 429,

@@ -4,8 +4,6 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 
 import click
 import pytest
@@ -15,6 +13,7 @@ from bridge.cli.commands import COMMANDS
 from tests import factories
 from tests.conftest import SECRET_KEY
 from tests.support import ledger_sql
+from tests.support.programs import run_program
 
 
 @pytest.fixture
@@ -198,9 +197,8 @@ def test_audit_counts_what_it_checked(flask, shop):
 def test_audit_shows_its_progress_on_a_terminal_and_nowhere_else(shop, database_url):
     """A terminal gets it as standard error; standard output has the result alone."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "flask", "audit"]
     environment = {**os.environ, "BRIDGE_DATABASE_URL": database_url, "BRIDGE_SECRET_KEY": SECRET_KEY}
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True, text=True)
+    done = run_program(["-m", "flask", "audit"], stderr=theirs, env=environment)
     os.close(theirs)
     shown = os.read(ours, 65536).decode()
     os.close(ours)

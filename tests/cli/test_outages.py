@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
 from app import create_app
 from bridge.storage.engine.database import Database
-from bridge.storage.engine.migrate import MIGRATIONS, newest_revision
+from bridge.storage.engine.migrate import newest_revision
 from tests.conftest import SECRET_KEY, make_config
-
-ROOT = MIGRATIONS.parent
+from tests.support.programs import run_program
 
 
 @pytest.fixture
@@ -124,9 +121,7 @@ def test_newer_schema_is_reported(run, database_url):
 def test_address_that_is_none_is_one_sentence(url):
     env = os.environ | {"BRIDGE_DATABASE_URL": url, "BRIDGE_SECRET_KEY": SECRET_KEY}
 
-    outcome = subprocess.run(
-        [sys.executable, "-m", "flask", "stores", "list"], cwd=ROOT, env=env, capture_output=True, text=True
-    )
+    outcome = run_program(["-m", "flask", "stores", "list"], env=env)
 
     assert outcome.returncode == 1
     assert outcome.stderr.startswith("Error: ")
@@ -138,9 +133,7 @@ def test_address_that_is_none_is_one_sentence(url):
 def test_help_with_a_bad_setting_is_a_sentence(setting):
     env = os.environ | {"BRIDGE_SECRET_KEY": SECRET_KEY} | setting
 
-    outcome = subprocess.run(
-        [sys.executable, "-m", "flask", "--help"], cwd=ROOT, env=env, capture_output=True, text=True
-    )
+    outcome = run_program(["-m", "flask", "--help"], env=env)
 
     assert f"Error: {next(iter(setting))} must" in outcome.stderr
     assert "Traceback" not in outcome.stderr + outcome.stdout
@@ -150,9 +143,7 @@ def test_help_with_a_bad_setting_is_a_sentence(setting):
 def test_help_starts_nothing(module, tmp_path):
     env = os.environ | {"BRIDGE_DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3", "BRIDGE_SECRET_KEY": SECRET_KEY}
 
-    outcome = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
-    )
+    outcome = run_program(["-m", module, "--help"], env=env)
 
     assert (outcome.returncode, outcome.stdout.startswith("usage: ")) == (0, True)
     assert not list(tmp_path.iterdir())

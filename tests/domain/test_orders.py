@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bridge.clients.woocommerce.documents import read_order
 from bridge.domain.orders.grants import tokens_owed
 from bridge.domain.orders.merge import (
+    NEVER,
     Effect,
     Line,
     LineState,
@@ -24,6 +25,7 @@ from bridge.domain.orders.merge import (
     merge_document,
     merge_trashing,
 )
+from tests.factories import order as shop_order
 from tests.support.recordings import Recording, all_recordings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -288,3 +290,16 @@ def test_recorded_states_of_an_order_in_every_permutation(number):
 
         assert owed(known) == owed(natural)
         assert (known.buyer_id, known.status, known.refunded) == (natural.buyer_id, natural.status, natural.refunded)
+
+
+def test_sale_comes_with_the_total_and_an_older_order_gets_it_when_it_is_read_again():
+    first, later = read_order(shop_order(1, total="10.00")), read_order(shop_order(1, at=5, total="20.00"))
+
+    for states in itertools.permutations((first, later)):
+        known = merge_all(states)
+        assert known.sale is not None
+        assert (known.total, known.sale.total) == (Decimal(20), Decimal(20))
+    stored = replace(merge_all([first]), sale=None)
+    stored = replace(stored, sources=replace(stored.sources, ranks={**stored.sources.ranks, "sale": NEVER}))
+    read = replace(first, requested_at=LATER)
+    assert merge_document(stored, read, effect=Effect.GRANTS, received_at=LATER).sale == first.sale

@@ -76,3 +76,12 @@ def test_addresses_are_compared_and_taken_apart():
     assert not same_address("https://x.example/a", "https://x.example/b")
     assert origin_of("https://x.example/bridge") == "https://x.example"
     assert path_of("https://x.example/bridge/") == "/bridge"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [("straße", "strasse", False), ("straße", "xn--strae-oqa", True), ("Täglich", "xn--tglich-bua", True)],
+)
+def test_host_is_compared_as_browsers_send_it(one, other, are_same):
+    assert same_address(f"https://{one}.example", f"https://{other}.example/") is are_same
+    assert (delivery_fault(f"https://{one}.example:8443", shop_url=f"https://{other}.example:8443") == "") is are_same

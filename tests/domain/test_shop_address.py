@@ -44,6 +44,13 @@ def test_names_of_one_host_in_a_browser_are_one_shop(one, other):
     assert comparable_shop(f"https://{one}.example") == comparable_shop(f"https://{other}.example")
 
 
+def test_paths_are_compared_by_letter_as_hosts_are():
+    assert comparable_shop("https://shop.example/faß") != comparable_shop("https://shop.example/fass")
+    assert comparable_shop("https://shop.example/FAẞ/") == comparable_shop("https://shop.example/fa%C3%9F")
+    # An address that cannot be read is compared as a whole.
+    assert comparable_shop("https://[faß") != comparable_shop("https://[fass")
+
+
 def test_page_that_was_copied_along_is_left_out():
     assert without_page("https://shop.example/blog/wp-admin/admin.php") == "https://shop.example/blog"
     assert without_page("https://shop.example/wp-login.php") == "https://shop.example"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -15,6 +13,7 @@ from bridge.web.context import utcnow
 from schedulers import jobs
 from tests.support.clock import shift_at
 from tests.support.ledger_sql import rows
+from tests.support.programs import Program
 
 HOLDS = 3_000
 _RUN = """
@@ -40,7 +39,7 @@ def test_after_a_kill_the_ledger_adds_up_and_the_next_run_does_the_rest(shop, da
     growth_data.add_holds(database, shop.id, first=1, count=HOLDS, users=50, expired_at=old)
     growth_data.add_keys(database, shop.id, first=1, count=HOLDS, at=old)
 
-    process = subprocess.Popen([sys.executable, "-c", _RUN, database_url, job])
+    process = Program(["-c", _RUN, database_url, job])
     deadline = time.monotonic() + 30
     while left(database, job) == HOLDS and time.monotonic() < deadline:
         time.sleep(0.01)

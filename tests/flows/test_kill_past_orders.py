@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -15,6 +13,7 @@ from bridge.services.orders import packages
 from tests.conftest import SECRET_KEY
 from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
+from tests.support.programs import Program
 from tests.support.seeds import FRESH, resolve
 
 ORDERS = 865
@@ -44,7 +43,7 @@ def start(connected_shop, database_url, job):
     """Start one run of a job in a process of its own, a second later than the last."""
     connected_shop.later()
     arguments = [database_url, SECRET_KEY, job, str(connected_shop.now.timestamp())]
-    return subprocess.Popen([sys.executable, "-c", _RUN, *arguments], stdout=subprocess.PIPE, text=True)
+    return Program(["-c", _RUN, *arguments])
 
 
 def kill_after(process, moved, *, seconds=30):

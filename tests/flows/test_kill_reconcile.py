@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from datetime import timedelta
 from urllib.parse import quote
@@ -19,7 +17,7 @@ from fakeshop.rest.faults import Kind
 from tests.conftest import SECRET_KEY
 from tests.support import ledger_sql
 from tests.support.connected_shop import PUBLIC_URL, open_connected_shop
-from tests.support.service import ROOT
+from tests.support.programs import Program
 
 ORDERS = 300
 
@@ -40,14 +38,7 @@ def start(database_url):
         "BRIDGE_SECRET_KEY": SECRET_KEY,
         "BRIDGE_PUBLIC_URL": PUBLIC_URL,
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "flask", "reconcile", "shop", "--json"],
-        cwd=ROOT,
-        env=inherited | settings,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    return Program(["-m", "flask", "reconcile", "shop", "--json"], env=inherited | settings)
 
 
 def changed_at(connected_shop, place):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.metrics.exposition import TEXT_SECONDS
 from bridge.metrics.recorder import SAMPLE_SECONDS
 from tests.conftest import SECRET_KEY
-from tests.support.service import ROOT, Service, all_at_once
+from tests.support.programs import Program
+from tests.support.service import Service, all_at_once
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE = 60
@@ -140,7 +139,7 @@ def test_scheduler_of_its_own_is_part_of_the_scrape(service):
         "BRIDGE_SECRET_KEY": SECRET_KEY,
         "BRIDGE_METRICS_DIR": str(service.folder / "metrics"),
     }
-    scheduler = subprocess.Popen([sys.executable, "-m", "schedulers"], cwd=ROOT, env=os.environ | settings)
+    scheduler = Program(["-m", "schedulers"], env=os.environ | settings)
     try:
         found = until(service, lambda found: value(found, "job_last_run_timestamp_seconds", job="expire_holds"))
         assert value(found, "processes", kind="scheduler") == 1

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bridge.services.stores import settings
+from bridge.services.shop import shop_keys
 from bridge.web.context import utcnow
 from tests import factories
 from tests.factories import balance_of, deliver, order
@@ -186,6 +186,6 @@ def _give_keys(connected_shop):
     key = connected_shop.shop.add_key()
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
     with connected_shop.database.transaction() as connection:
-        settings.set_keys(
+        shop_keys.set_keys(
             connection, connected_shop.store, **names, vault_=connected_shop.shops.vault, actor="test", now=utcnow()
         )

@@ -7,18 +7,15 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from schedulers.schedule import TIMETABLE
 from tests.conftest import SECRET_KEY
+from tests.support import programs
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60
 
 
@@ -45,14 +42,8 @@ class Program:
         }
         self.log = folder / f"{self.port}.log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environ | settings,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+            self.process = programs.Program(
+                command, env=environ | settings, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait(self):
@@ -115,12 +106,12 @@ def start(tmp_path):
 
 @pytest.fixture
 def flask(start):
-    return lambda *arguments, **settings: start(sys.executable, "-m", "flask", *arguments, **settings)
+    return lambda *arguments, **settings: start("-m", "flask", *arguments, **settings)
 
 
 @pytest.fixture
 def schedulers(start):
-    return lambda **settings: start(sys.executable, "-m", "schedulers", **settings)
+    return lambda **settings: start("-m", "schedulers", **settings)
 
 
 def test_serve_starts_prints_its_addresses_answers_and_ends_cleanly(flask):
@@ -216,7 +207,7 @@ def test_standby_takes_over_when_the_leader_ends(schedulers):
 def test_demo_serves_a_month_of_use_and_a_shop_that_sells(flask, tmp_path):
     """The shop beside it is read by REST, delivers its orders while the demo runs, and ends with it."""
     demo = flask("demo")
-    folder = ROOT / "instance" / f"demo-{demo.port}"
+    folder = programs.ROOT / "instance" / f"demo-{demo.port}"
     try:
         demo.until(lambda: demo.get("/healthz"))
         demo.database = folder / "bridge.sqlite3"

@@ -169,6 +169,7 @@ def test_unrecorded_values_are_named(shop, database):
         "2026-11-20T12:00:00",
         "",
         "9999-12-31T23:59:59-14:00",
+        "9999-12-31T23:59:59Z",
     ],
 )
 def test_invalid_moment_is_refused(shop, at):

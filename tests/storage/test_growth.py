@@ -14,11 +14,12 @@ from functools import partial
 import pytest
 
 from bench import growth_data
+from bridge.domain.orders.packages import Package
 from bridge.services.ops import prune_guard, retention
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.metering import manual_resets, overrides
-from bridge.storage.orders import orders, pending
+from bridge.storage.orders import orders, pending, product_orders
 from bridge.storage.shop import connect_codes, key_requests, sync_state
 from bridge.storage.sites import guesses, link_codes
 from bridge.web.context import utcnow
@@ -188,8 +189,9 @@ def searches(store_id):
         partial(pending.list_claimable, after=(0, 0), limit=200),
         partial(pending.list_priceable, after=(0, 0), limit=200),
         partial(pending.has_parked, store_id=store_id, more_than=10),
-        partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
+        partial(orders.list_parked, store_id=store_id, emails=["none@example.test"], limit=100),
         partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
+        partial(product_orders.find_ordered, store_id=store_id, wanted=[Package(999, sku="NONE")]),
     ]
 
 

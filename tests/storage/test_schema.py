@@ -84,6 +84,7 @@ _ORDER_COLUMNS_SINCE = {
     "decisions",
     "reviews",
     "unpaid_since",
+    "sale",
     "sync",
     "compared_at",
     "differences",

@@ -24,7 +24,7 @@ _ENTRY_SHARED = (
 )
 _NOT_FOR_ENTRY_POINTS = frozenset(
     {"sqlalchemy", "alembic", "babel", "oauthlib", "prometheus_client", "requests"}
-    | {"standardwebhooks", "urllib3", "woocommerce"}
+    | {"standardwebhooks", "urllib3", "woocommerce", "reportlab", "fontpkg_noto_sans"}
 )
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
@@ -78,6 +78,11 @@ LAYERS: tuple[tuple[str, Layer], ...] = (
     ),
     # One place formats numbers, dates and texts for people; it sees no use case and no request.
     (r"bridge/web/i18n/.+", Layer(r"bridge\.(domain\.stores\.zones|web\.i18n)", frozenset({"babel"}))),
+    # One place sets documents in pages; it sees their texts only.
+    (
+        r"bridge/web/receipts/pdf\.py",
+        Layer(r"bridge\.web\.receipts\.document", frozenset({"reportlab", "fontpkg_noto_sans"})),
+    ),
     (r"bridge/web/.+", Layer(rf"{_ENTRY_SHARED}|bridge\.web", None, _NOT_FOR_ENTRY_POINTS)),
     (_ENTRY_MODULE, Layer(_ENTRY_SHARED, None, _NOT_FOR_ENTRY_POINTS)),
     # A shop must not depend on the service, and runs as a program of its own.

@@ -1,19 +1,25 @@
-"""Routes, templates and SQL statements that a test process compiles once and all its apps share."""
+"""Routes, templates and SQL statements that a test process makes once and all its apps share."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flask import Blueprint, Flask
 from jinja2 import Environment
 from sqlalchemy import Engine, create_engine
 from werkzeug.routing import Rule
 
 from bridge.storage.engine import database
+from tests.support import kept_connections
 
 _compile = Rule.compile
+_register = Flask.register_blueprint
 _compile_template = Environment.compile
 _rules: dict[tuple[Any, ...], Rule] = {}
 _templates: dict[tuple[Any, ...], Any] = {}
+_views: dict[Blueprint, dict[str, Any]] = {}
+"""The views of each blueprint, by endpoint, as the first app of this process registered them."""
+_first_apps: list[Flask] = []
 
 
 class _Statements(dict[Any, Any]):
@@ -39,6 +45,7 @@ def cache_compiled() -> None:
     `tests/conftest.py` every test passes too, only later.
     """
     Rule.compile = _remembered  # type: ignore[method-assign]
+    Flask.register_blueprint = _register_remembered  # type: ignore[method-assign]
     Environment.compile = _remembered_template  # type: ignore[method-assign,assignment]
     database.create_engine = _create_engine  # type: ignore[attr-defined]
 
@@ -46,7 +53,46 @@ def cache_compiled() -> None:
 def _create_engine(*args: Any, **options: Any) -> Engine:
     engine = create_engine(*args, **options)
     engine._compiled_cache = _statements  # type: ignore[assignment]
+    kept_connections.install(engine)
     return engine
+
+
+def _register_remembered(self: Flask, blueprint: Blueprint, **options: Any) -> None:
+    """Register a blueprint; every app after the first shares the routes of the first, which are the same."""
+    if not _first_apps:
+        _first_apps.append(self)
+    first = _first_apps[0]
+    if self is first:
+        before = _count_for_all_routes(self)
+        known = set(self.view_functions)
+        _register(self, blueprint, **options)
+        views = {name: view for name, view in self.view_functions.items() if name not in known}
+        assert _count_for_all_routes(self) == before, f"{blueprint.name} is more than routes: extend this function"
+        _views[blueprint] = views
+    elif blueprint not in _views:
+        _register(self, blueprint, **options)
+    else:
+        self.url_map = first.url_map
+        self.blueprints[blueprint.name] = blueprint
+        self.view_functions.update(_views[blueprint])
+        blueprint._merge_blueprint_funcs(self, blueprint.name)
+
+
+def _count_for_all_routes(app: Flask) -> int:
+    """Return how many functions an app calls for every route, its own and those of its blueprints."""
+    functions = [
+        app.before_request_funcs[None],
+        app.after_request_funcs[None],
+        app.teardown_request_funcs[None],
+        app.template_context_processors[None],
+        app.url_default_functions[None],
+        app.url_value_preprocessors[None],
+        app.teardown_appcontext_funcs,
+        app.jinja_env.filters,
+        app.cli.commands,
+        *app.error_handler_spec[None].values(),
+    ]
+    return sum(map(len, functions))
 
 
 def _remembered_template(self: Environment, source: Any, *args: Any, **options: Any) -> Any:

@@ -8,11 +8,12 @@ import time
 import psycopg
 from psycopg import sql
 
+from tests.support import kept_connections
 from tests.support.postgres import Cluster
 
 USES = 200
 """After this many tests a database has too many dead rows and is replaced."""
-_OTHERS = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+_OTHERS = "from pg_stat_activity where datname = current_database() and pid not in (pg_backend_pid(), {kept})"
 _TABLES = """
     select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
     and relname <> 'alembic_version' order by relname
@@ -63,6 +64,7 @@ class DatabasePool:
         self._uses[name] = 0
         self._connections[name] = self._connect(name)
         self._shapes[name] = _shape_of(self._connections[name])
+        kept_connections.keep_connections_of(self._cluster.url(name))
         return name
 
     def give_back(self, name: str) -> None:
@@ -72,18 +74,23 @@ class DatabasePool:
             if self._uses[name] < USES and self._empty(name):
                 self._idle.append(name)
                 return
+        kept_connections.forget_connections_of(self._cluster.url(name))
         self._connections.pop(name).close()
         self._cluster.drop_database(name)
 
     def close(self) -> None:
         """Close every connection; the databases end with their server."""
-        for connection in self._connections.values():
+        for name, connection in self._connections.items():
+            kept_connections.forget_connections_of(self._cluster.url(name))
             connection.close()
 
     def _empty(self, name: str) -> bool:
         """Empty the database; return whether its schema is unchanged."""
         connection = self._connections[name]
-        if not _is_left_alone(connection) or _shape_of(connection) != self._shapes[name]:
+        if (
+            not _is_left_alone(connection, kept_connections.list_pids(self._cluster.url(name)))
+            or _shape_of(connection) != self._shapes[name]
+        ):
             return False
         connection.execute(self._emptying(connection))
         return True
@@ -104,11 +111,11 @@ class DatabasePool:
         return psycopg.connect(url, autocommit=True, options="-c lock_timeout=2s")
 
 
-def _is_left_alone(connection: psycopg.Connection[tuple[str, ...]]) -> bool:
-    """Terminate all other connections and return whether they are gone."""
-    connection.execute(f"select pg_terminate_backend(pid) {_OTHERS}")
+def _is_left_alone(connection: psycopg.Connection[tuple[str, ...]], kept: list[int]) -> bool:
+    """Terminate all other connections but those kept, and return whether they are gone."""
+    others = _OTHERS.format(kept=", ".join(map(str, [0, *kept])))
     for _ in range(100):
-        if connection.execute(f"select count(*) {_OTHERS}").fetchall() == [(0,)]:
+        if connection.execute(f"select count(pg_terminate_backend(pid)) {others}").fetchall() == [(0,)]:
             return True
         time.sleep(0.01)
     return False

@@ -8,8 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +18,8 @@ from typing import Any, TypeVar
 
 from requests.structures import CaseInsensitiveDict
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.programs import Program
+
 CALL_SECONDS = 60
 ATTEMPTS = 100
 
@@ -59,7 +58,7 @@ class Service:
     log_level: str = "WARNING"
     metrics_token: str = ""
     _socket: socket.socket = field(default_factory=socket.socket)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Program | None = None
 
     def __post_init__(self) -> None:
         self._socket.bind(("127.0.0.1", 0))
@@ -87,14 +86,11 @@ class Service:
             "BRIDGE_METRICS_TOKEN": self.metrics_token,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
-        command = [sys.executable, "-m", "bridge.cli.web_server"]
         with (self.folder / "service.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
+            self._process = Program(
+                ["-m", "bridge.cli.web_server"],
                 env=inherited | settings,
                 pass_fds=[self._socket.fileno()],
-                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

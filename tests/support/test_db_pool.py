@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import psycopg
 import pytest
 
+from bridge.storage.engine.database import Database
+from tests.support import kept_connections
 from tests.support.db_pool import DatabasePool
 
 
@@ -48,6 +52,40 @@ def test_open_connections_are_terminated(cluster, mine):
     with pytest.raises(psycopg.OperationalError):
         left.execute("select 1")
     left.close()
+
+
+def test_next_app_gets_the_connection_of_the_last_one_as_if_it_were_new(cluster, mine):
+    name = mine.take()
+    first = Database(cluster.url(name))
+    with first.transaction() as connection:
+        pid = connection.exec_driver_sql("select pg_backend_pid()").scalar_one()
+        connection.exec_driver_sql("set statement_timeout = 1234")
+        connection.exec_driver_sql("create temp table leftover (id int)")
+    first.close()
+    mine.give_back(name)
+    again = Database(cluster.url(mine.take()))
+
+    with again.reading() as connection:
+        assert connection.exec_driver_sql("select pg_backend_pid()").scalar_one() == pid
+        assert connection.exec_driver_sql("show statement_timeout").scalar_one() != "1234ms"
+        assert connection.exec_driver_sql("select to_regclass('leftover')").scalar_one() is None
+    again.close()
+
+
+def test_connection_that_is_in_a_transaction_or_lost_is_not_kept(cluster, mine):
+    name = mine.take()
+    pids = []
+    for statement in ("begin", "select pg_terminate_backend(pg_backend_pid())"):
+        database = Database(cluster.url(name))
+        driver = database.engine.raw_connection().driver_connection
+        pids.append(driver.info.backend_pid)
+        with contextlib.suppress(psycopg.Error):
+            driver.execute(statement)
+        database.engine.dialect.do_close(driver)
+        database.close()
+
+    assert kept_connections.list_pids(cluster.url(name)) == []
+    assert len(set(pids)) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ PASSWORD = "a password of the tests"
 
 _PARTS = ROOT / "tests" / "wordpress" / "php"
 _WORKERS = "4"
+_RUN = "/run-code-of-the-tests"
+_RESULT = "\x1eresult "
 _EXTENSIONS = ("mysqli", "mbstring", "xml", "curl")
 
 
@@ -36,23 +37,14 @@ class WordPress:
     folder: Path
     mariadb: MariaDb
     server: GuardedServer
-    environment: Mapping[str, str]
     sessions: dict[str, requests.Session] = field(default_factory=dict)
 
     def run(self, code: str, **values: Any) -> Any:
         """Run PHP code in the site, with these values as variables, and return what it returns."""
-        done = subprocess.run(
-            ["php", _PARTS / "run.php", self.folder],
-            input=json.dumps({"code": code, "values": values}),
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        marker = "\x1eresult "
-        if marker not in done.stdout:
-            raise AssertionError(done.stdout + done.stderr)
-        return json.loads(done.stdout.rpartition(marker)[2])
+        answer = self._session("").post(self.url + _RUN, json={"code": code, "values": values}, timeout=60)
+        if _RESULT not in answer.text:
+            raise AssertionError(answer.text + self.log())
+        return json.loads(answer.text.rpartition(_RESULT)[2])
 
     def get(self, path: str, user: str = "", **more: Any) -> requests.Response:
         """Return a page, as this user sees it."""
@@ -117,12 +109,12 @@ def start_wordpress() -> WordPress:
         "TESTS_SITE_URL": f"http://127.0.0.1:{port}",
         "PHP_CLI_SERVER_WORKERS": _WORKERS,
     }
-    settings = ["-d", f"error_log={folder}/php.log", "-d", "display_errors=stderr", "-d", "opcache.enable_cli=0"]
+    settings = ["-d", f"error_log={folder}/php.log", "-d", "display_errors=stderr", "-d", "opcache.enable_cli=1"]
     command = ["php", *settings, "-S", f"127.0.0.1:{port}", "-t", site, _PARTS / "router.php"]
     server = start_guarded(folder, command, environment)
-    found = WordPress(environment["TESTS_SITE_URL"], site, mariadb, server, environment)
-    found.run("", install={"admin": ADMIN, "password": PASSWORD})
+    found = WordPress(environment["TESTS_SITE_URL"], site, mariadb, server)
     server.wait_until(lambda: _listens(port))
+    found.run("", install={"admin": ADMIN, "password": PASSWORD})
     return found
 
 

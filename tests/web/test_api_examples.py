@@ -13,6 +13,9 @@ from tests.support import linked_sites
 KEYS = itertools.count()
 NEEDS_MORE = {
     "link": "a code is for one use",
+    "connect": "a code is for one use",
+    "put_rest_keys": "a shop that answers",
+    "end_connection": "it ends the key of the other examples",
     "get_account": "a linked site's key",
     "decide": "an order with this review item",
     "check": "a shop that answers",

@@ -14,7 +14,9 @@ from bridge.services.admin import rollups, store_stats
 from bridge.services.admin import usage as service
 from bridge.services.admin.usage import Grouping
 from bridge.services.stores import settings
+from bridge.storage.admin import grouped_uses
 from tests.factories import add_shop, give, put_user, spend
+from tests.support import ledger_sql
 from tests.support.linked_sites import bearer, link
 
 pytestmark = pytest.mark.both_engines
@@ -127,8 +129,85 @@ def test_large_store_gets_kept_figures_with_their_time(used, database, clock, mo
 
     assert kept["as_of"] == "2026-11-20T15:00:00.000000Z"
     assert sum(item["tokens"] for item in kept["items"]) == 27
+    # The job that adds up by source has not run.
     assert current["as_of"] is None
     assert sum(item["tokens"] for item in current["items"]) == 527
+
+    rollups.roll_up_groups(read, write, now=NOW + timedelta(seconds=60), may_go_on=lambda: True)
+    spend(used, 2, 1000)
+    grouped = get(used, by="module,source", **{"from": "2026-11-20"}).json
+    assert grouped["as_of"] == "2026-11-20T15:01:00.000000Z"
+    assert sum(item["tokens"] for item in grouped["items"]) == 527
+
+
+def roll_up_groups(database, *, may_go_on=lambda: True):
+    now = datetime.now(UTC)
+    return rollups.roll_up_groups(database.reading, database.transaction, now=now, may_go_on=may_go_on)
+
+
+@pytest.fixture(params=["few users", "many users"])
+def rolled(request, used, database, monkeypatch):
+    """Return a store whose use is added up by the job, and the same groups as they were from the history."""
+    history = {by: items(used, by=by, **{"from": "2026-10-01"}) for by in GROUPINGS}
+    if request.param == "many users":
+        monkeypatch.setattr(store_stats, "LARGE", 1)
+        rollups.roll_up(database.reading, database.transaction, now=NOW, may_go_on=lambda: True)
+        with database.reading() as connection:
+            store = settings.get_by_id(connection, used.id)
+        rollups.refresh(database.reading, database.transaction, store, now=NOW, may_go_on=lambda: True)
+    assert roll_up_groups(database) == 42
+    return used, history
+
+
+def test_kept_groups_are_those_of_the_history(rolled, database):
+    shop, history = rolled
+
+    assert {by: items(shop, by=by, **{"from": "2026-10-01"}) for by in GROUPINGS} == history
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update store_uses set tokens = tokens + 1000 where day < '2026-11-01'")
+    by_source = items(shop, by="source", **{"from": "2026-10-01"})
+    assert sum(item["tokens"] for item in by_source) > 2_000, "the kept figures are read"
+
+
+def test_refund_of_an_old_spend_is_in_the_groups_after_the_next_run(rolled, database, clock):
+    shop, _ = rolled
+    clock.move_to(NOW - timedelta(days=40))
+    spent = spend(shop, 2, 100, source="old").json["id"]
+    clock.move_to(NOW + timedelta(minutes=1))
+    body, headers = {"tokens": 100, "reason": "bad"}, shop.headers | {"Idempotency-Key": "back"}
+    assert shop.client.post(f"/v1/spends/{spent}/refund", json=body, headers=headers).status_code == 201
+
+    roll_up_groups(database)
+
+    found = {item["source"]: item["tokens"] for item in items(shop, by="source", **{"from": "2026-10-01"})}
+    assert found["old"] == 0
+
+
+def test_day_with_more_groups_than_are_kept_is_refused_and_others_are_not(rolled, database, monkeypatch):
+    shop, _ = rolled
+    monkeypatch.setattr(grouped_uses, "MOST_GROUPS", 2)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("delete from rollups where name = 'groups'")
+    roll_up_groups(database)
+
+    assert get(shop, by="source", **{"from": "2026-10-01"}).json["code"] == "usage_range_too_large"
+    assert get(shop, by="day,module", **{"from": "2026-10-01"}).status_code == 200
+    kept = ledger_sql.rows(database, "select day, module from store_uses where store_id = :s", s=shop.id)
+    assert {row["module"] for row in kept} == {""}
+
+    monkeypatch.undo()
+    with database.transaction() as connection:
+        connection.exec_driver_sql("delete from rollups where name = 'groups'")
+    roll_up_groups(database)
+    assert get(shop, by="source", **{"from": "2026-10-01"}).status_code == 200
+
+
+def test_run_that_is_cut_off_goes_on_where_it_was(used, database):
+    turns = iter([True] * 3)
+
+    assert roll_up_groups(database, may_go_on=lambda: next(turns, False)) == 3
+    assert sum(item["tokens"] for item in items(used, by="source", **{"from": "2026-10-01"})) == 122
+    assert roll_up_groups(database) == 41
 
 
 @pytest.mark.parametrize(

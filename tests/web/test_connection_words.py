@@ -11,7 +11,7 @@ import pytest
 from app import create_app
 from bridge.runtime import Runtime
 from bridge.services.ops import addresses
-from bridge.services.stores import settings
+from bridge.services.shop import shop_keys
 from bridge.storage.shop import sync_state
 from bridge.web.context import utcnow
 from fakeshop.rest.faults import Kind
@@ -195,7 +195,7 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     connected, _ = factories.add_shop(app, "shop")
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        settings.set_keys(
+        shop_keys.set_keys(
             connection,
             connected.store,
             consumer_key="ck_1",

@@ -116,7 +116,9 @@ def test_page_speaks_the_language_of_the_pass_or_of_the_browser(app, shop):
         client = enter(app, shop, lang=language)
         for rule in rules(app):
             if "GET" in rule.methods:
-                assert client.get(path_of(rule)).status_code == 200, (language, rule.rule)
+                # There is no order whose receipt could be shown.
+                expected = 404 if "<order>" in rule.rule else 200
+                assert client.get(path_of(rule)).status_code == expected, (language, rule.rule)
 
 
 @one_engine

@@ -74,7 +74,7 @@ def test_usage_is_listed_by_day_and_its_file_has_the_same_totals(app, shop):
 @one_engine
 def test_long_usage_is_shown_in_pages_of_days(app, shop, database):
     put_user(shop, 2)
-    first = utcnow().date()
+    first = utcnow().astimezone(shop.connected.store.calendar.zone).date()
     with database.transaction() as connection:
         account = connection.exec_driver_sql("select id from accounts").scalar_one()
         for days in range(130):

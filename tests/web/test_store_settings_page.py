@@ -62,6 +62,9 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
         "guest_policy": "admin",
         "accept_unknown_modules": "true",
         "past_orders_paid_later": "grant",
+        "seller_name": " Token  Works ",
+        "seller_address": "1 Test St\r\n\r\n Paris ",
+        "seller_vat_id": "FR 1",
     }
     before = stored(shop)
 
@@ -81,10 +84,14 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
         "guest_policy": "admin",
         "accept_unknown_modules": True,
         "past_orders_paid_later": "grant",
+        "seller_name": "Token Works",
+        "seller_address": "1 Test St\nParis",
+        "seller_vat_id": "FR 1",
     }
     page = html.unescape(admin.get(PAGE).text)
     assert "Low balance: 1,000 → 1,250" in page
     assert "Further alerts: none → 5,000; 20%" in page
+    assert "Address on receipts: – → 1 Test St, Paris" in page
     assert "Order of paying: Plan, Balance, Free limit → Free limit, Balance, Plan" in page
     (change,) = recorded(app, shop.connected.store.id)[:1]
     assert (change.actor, change.before["low_balance"], change.after["low_balance"]) == (EMAIL, 1000, 1250)
@@ -108,6 +115,9 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
         ("low_balance_thresholds", "20%\n100%", "low_balance_thresholds"),
         ("low_balance_thresholds", "1.5", "low_balance_thresholds"),
         ("low_balance_thresholds", "\n".join("123456789AB"), "low_balance_thresholds"),
+        ("seller_name", "x" * 201, "seller_name"),
+        ("seller_address", "x" * 501, "seller_address"),
+        ("seller_vat_id", "x" * 51, "seller_vat_id"),
         ("reversal_policy", "steal", "reversal_policy"),
         ("accept_unknown_modules", "maybe", "accept_unknown_modules"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,7 +14,11 @@ import pytest
 import requests
 
 from app import create_app
+from bridge.runtime import Runtime
+from bridge.services.shop import store_changes
+from bridge.services.stores import settings
 from bridge.services.stores.settings import Connected
+from bridge.web.context import utcnow
 from tests.conftest import SECRET_KEY, make_config
 from tests.factories import add_shop
 from tests.support.service import Service
@@ -33,6 +38,15 @@ class Bridge:
     def url(self) -> str:
         """Return its address."""
         return f"http://127.0.0.1:{self.service.port}"
+
+    @contextlib.contextmanager
+    def parts(self) -> Iterator[Runtime]:
+        """Open the service's database, for what has no call of its own."""
+        app = create_app(make_config(self.service.database_url, public_url=self.url))
+        parts: Runtime = app.extensions["bridge"]
+        yield parts
+        parts.group_commit.close()
+        parts.database.close()
 
     def call(self, method: str, path: str, body: Any = None, key: str = "") -> requests.Response:
         """Call the API with the store's key."""
@@ -85,8 +99,16 @@ def active_site(site: WordPress) -> WordPress:
     return site
 
 
+@pytest.fixture(scope="session")
+def store_at_site(bridge: Bridge, site: WordPress) -> None:
+    """Move the store to the address of the site, whose deliveries it then accepts."""
+    with bridge.parts() as parts, parts.database.transaction() as connection:
+        store = settings.get_store(connection, "shop")
+        store_changes.move(connection, store, site.url, actor="test", now=utcnow())
+
+
 @pytest.fixture
-def connected_site(active_site: WordPress, bridge: Bridge) -> WordPress:
+def connected_site(active_site: WordPress, bridge: Bridge, store_at_site: None) -> WordPress:
     """Return the site, connected to the running service as its store, with nothing cached."""
     connect(active_site, bridge)
     return active_site

@@ -19,7 +19,7 @@ def remove_plugin(site):
         deactivate_plugins($plugin);
         uninstall_plugin($plugin);""",
         plugin=PLUGIN,
-        uninstalling=True,
+        is_admin=True,
     )
 
 

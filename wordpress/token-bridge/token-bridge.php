@@ -24,6 +24,9 @@ define( 'TOKEN_BRIDGE_FILE', __FILE__ );
 require_once __DIR__ . '/src/Autoloader.php';
 
 TokenBridge\Autoloader::register( __DIR__ . '/src' );
+
+require_once __DIR__ . '/src/functions.php';
+
 register_activation_hook( __FILE__, [ TokenBridge\Activation::class, 'activate' ] );
 register_deactivation_hook( __FILE__, [ TokenBridge\Activation::class, 'deactivate' ] );
 TokenBridge\Plugin::instance()->start();

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from bridge.clients.woocommerce import fields, package_meta
+from bridge.clients.woocommerce.sales import read_sale
 from bridge.domain.accounts.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
@@ -164,6 +165,7 @@ def read_order(document: Json, *, is_restored: bool = False, is_created: bool = 
         is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
         is_paid=_is_paid(status, document),
         paid_at=_paid_at(document, modified_at),
+        sale=read_sale(document),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ _ORDER = (
     *("date_created_gmt", "date_modified_gmt", "date_paid_gmt", "date_completed_gmt"),
 )
 _LINE = ("id", "name", "product_id", "variation_id", "quantity", "sku", "subtotal", "total", "price")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _OUR_META = ("_tokens_granted", "_is_token_package", "_tokens_per_month", "_plan_months")
 
 
@@ -37,8 +39,11 @@ def without_person(body: bytes, topic: str) -> bytes:
 
 def names_person(body: bytes, terms: list[str]) -> bool:
     """Return whether a body has one of these texts, whatever its case and however JSON writes it."""
-    text = body.decode("utf-8", "replace").lower()
-    return any(term.lower() in text or json.dumps(term)[1:-1].lower() in text for term in terms)
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace"))
+    # Two escapes can be the halves of one character.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = re.sub(r'\\(["\\/])', r"\1", text).lower()
+    return any(term.lower() in text for term in terms)
 
 
 def _order(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ def without_contacts(known: OrderState) -> OrderState:
     if sources.unplaced is not None:
         sources = replace(sources, unplaced=replace(sources.unplaced, order=_without_contacts(sources.unplaced.order)))
     rival = None if known.rival is None else _without_contacts(known.rival)
-    return replace(known, email="", name="", rival=rival, sources=sources, is_erased=True)
+    sale = None if known.sale is None else known.sale.without_person()
+    return replace(known, email="", name="", rival=rival, sources=sources, sale=sale, is_erased=True)
 
 
 def is_of_erased(known: OrderState, erased_at: Mapping[int, datetime]) -> bool:
@@ -32,4 +33,4 @@ def is_return(known: OrderState, erased_at: Mapping[int, datetime]) -> bool:
 
 
 def _without_contacts(order: Order) -> Order:
-    return replace(order, email=None, name=None)
+    return replace(order, email=None, name=None, sale=None if order.sale is None else order.sale.without_person())

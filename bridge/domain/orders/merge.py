@@ -243,6 +243,7 @@ def _take_decision(values: _Values, order: Order, effect: Effect) -> bool:
         if values.known.trash.is_outlived_by(dates.from_microseconds(values.rank.at)):
             values.changes["trash"] = values.known.trash.outside()
     values.take("total", order.total, weight=int(decides))
+    values.take("sale", order.sale, weight=int(decides))
     if values.take("refunded", stated_refunds(order), weight=int(decides)):
         values.changes["refund_ids"] = order.refund_ids
     values.take("unclear_refunds", order.unclear_refunds or None, weight=int(decides))

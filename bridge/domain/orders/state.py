@@ -13,7 +13,12 @@ from typing import NamedTuple
 
 from bridge.domain.orders.currencies import minor_unit
 from bridge.domain.orders.dates import DocumentDate
+from bridge.domain.orders.refunds import Acknowledgement as Acknowledgement
+from bridge.domain.orders.refunds import RefundDetail as RefundDetail
+from bridge.domain.orders.refunds import RefundedLine as RefundedLine
+from bridge.domain.orders.refunds import Refunds as Refunds
 from bridge.domain.orders.review_items import Decision, ReviewItem
+from bridge.domain.orders.sales import Sale
 from bridge.domain.orders.trash import Trash, TrashState
 
 
@@ -119,29 +124,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundedLine:
-    """A refund's effect on one line: pieces given back, or money alone if `quantity` is 0; neither is negative."""
-
-    line_id: int
-    quantity: int | Decimal
-    total: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class RefundDetail:
-    """A refund with its lines, as only the shop's REST API reports them.
-
-    `amount` is all its money and `tied` what of it belongs to lines of any
-    kind, taxes, shipping and fees included; the rest is tied to no line.
-    """
-
-    id: int
-    amount: Decimal
-    tied: Decimal
-    lines: tuple[RefundedLine, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """One document of an order, read. None means that it does not state a value, which is not the same as nothing.
 
@@ -181,6 +163,7 @@ class Order:
     is_paid: bool | None = None
     paid_at: datetime | None = None
     unclear_refunds: str = ""
+    sale: Sale | None = None
 
     @property
     def shown_number(self) -> str:
@@ -213,23 +196,6 @@ class Unplaced:
 
     order: Order
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refunds:
-    """The refunds of an order so far: those that stand, their ids ascending, and all their money."""
-
-    ids: tuple[int, ...]
-    total: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """Refunds that an owner has reviewed, with the admin and the time."""
-
-    refunds: Refunds
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +263,7 @@ class OrderState:
     has an unpaid status. `paid_at` is the latest stated date of payment or completion,
     `unclear_refunds` the newest unreadable list of refunds. `sent_at` is the earliest
     date of a delivered document, `created_at` that of the one about the creation.
+    `sale` is for receipts only, from the document that the total comes from.
     """
 
     store_id: int
@@ -337,6 +304,7 @@ class OrderState:
     decisions: tuple[Decision, ...] = ()
     reviews: tuple[ReviewItem, ...] = ()
     is_erased: bool = False
+    sale: Sale | None = None
 
     @property
     def refunds(self) -> Refunds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.domain.errors import ShopUnreachable
+from bridge.domain.errors import BridgeError, ShopUnreachable
 
 
 class BadShopAddress(ShopUnreachable):
@@ -81,3 +81,10 @@ class ShopBudgetSpent(ShopUnreachable):
     """This run has sent as many requests to the shop as it may; the next run continues."""
 
     code = "shop_budget_spent"
+
+
+class CheckRunning(BridgeError):
+    """The shop is being checked for another request; wait a few seconds, then try again."""
+
+    code = "check_running"
+    retry_after_seconds = 5

@@ -102,6 +102,16 @@ def is_marked(webhook: Webhook, address: Address) -> bool:
     return webhook.name.startswith(_MAKER) and webhook.name.endswith(f"[{address.mark}]")
 
 
+def are_all_ours(found: Iterable[Webhook], address: Address) -> bool:
+    """Return whether every topic has an active webhook with our mark, which only our secret gives."""
+    ours = {
+        webhook.topic
+        for webhook in found
+        if state_of(webhook, address) is SubscriptionState.ACTIVE and is_marked(webhook, address)
+    }
+    return ours.issuperset(TOPICS)
+
+
 def plan(
     found: Iterable[Webhook],
     address: Address,

@@ -11,6 +11,8 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
+from bridge.domain.stores.shop_address import ascii_host, lower
+
 WORDPRESS_PORTS = (80, 443, 8080)
 
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
@@ -34,7 +36,7 @@ def is_loopback(url: str) -> bool:
 
 def host_of(url: str) -> str:
     """Return the host of a URL in lower case, without the final dot; empty if there is none."""
-    return (_split(url).hostname or "").casefold().rstrip(".")
+    return lower(_split(url).hostname or "").rstrip(".")
 
 
 def is_private_address(address: str) -> bool:
@@ -50,7 +52,7 @@ def delivery_fault(public_url: str, *, shop_url: str = "", addresses: Iterable[s
     is assumed to run elsewhere.
     """
     parts, host = _split(public_url), host_of(public_url)
-    same_host = bool(shop_url) and host == host_of(shop_url)
+    same_host = bool(shop_url) and ascii_host(host) == ascii_host(host_of(shop_url))
     if not same_host:
         if is_loopback(public_url):
             return f"{public_url} can be reached from this machine only"
@@ -83,7 +85,7 @@ def origin_of(public_url: str) -> str:
 
 def _comparable(url: str) -> tuple[str, str, int | None, str]:
     parts = _split(url)
-    return parts.scheme.casefold(), host_of(url), _port(parts), parts.path.rstrip("/")
+    return parts.scheme.casefold(), ascii_host(host_of(url)), _port(parts), parts.path.rstrip("/")
 
 
 def _split(url: str) -> SplitResult:

@@ -48,9 +48,9 @@ def comparable_shop(url: str) -> str:
         parts = urlsplit(lower(url.strip()))
         host, port = ascii_host((parts.hostname or "").rstrip(".")), parts.port
     except ValueError:
-        return url.strip().casefold()
+        return lower(url.strip())
     host = host.removeprefix("www.")
     if host in {"localhost", "::1"}:
         host = "127.0.0.1"
-    path = without_page(unquote(parts.path)).rstrip("/").casefold()
+    path = lower(without_page(unquote(parts.path)).rstrip("/"))
     return f"{host}{'' if port in {None, 80, 443} else f':{port}'}{path}"

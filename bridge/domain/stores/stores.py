@@ -42,6 +42,7 @@ class Store:
     `grants_from` grant nothing, because the owner chose to start there. While
     `asks_from` is set, the owner has not decided yet: orders placed before it grant
     nothing if they are read from the shop, and grant if the shop delivers them.
+    The `seller_…` texts are printed on receipts; `seller_address` has lines.
     """
 
     id: int
@@ -68,6 +69,9 @@ class Store:
     accepted_sources: tuple[str, ...] = ()
     shortcode: Shortcode = field(default_factory=Shortcode)
     low_balance_thresholds: tuple[Threshold, ...] = ()
+    seller_name: str = ""
+    seller_address: str = ""
+    seller_vat_id: str = ""
 
     @property
     def first_slug(self) -> str:

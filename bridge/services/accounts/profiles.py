@@ -35,6 +35,14 @@ class Adjustment:
     reference: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """An account with the profile that was sent; `is_new` means that it was created."""
+
+    account: Account
+    is_new: bool
+
+
 def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
     """Return the account of one user, or the one it was merged into; raises `UnknownUser`."""
     account = accounts.find(connection, store_id=store_id, user_id=user_id)
@@ -44,18 +52,31 @@ def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
 
 
 def put_profile(connection: Connection, store_id: int, profile: Profile, *, now: datetime) -> Account:
-    """Create or update the account of a user; missing profile values stay unchanged.
+    """Create or update the account of a user, as `put_profiles` does."""
+    return put_profiles(connection, store_id, [profile], now=now)[0].account
+
+
+def put_profiles(connection: Connection, store_id: int, profiles: Sequence[Profile], *, now: datetime) -> list[Put]:
+    """Create or update the accounts of users, in their order; missing profile values stay unchanged.
 
     A merged user keeps a profile of their own: a guest's order with its email still
-    finds the person.
+    finds the person. The number of statements does not depend on that of the users.
     """
-    place = accounts.place_of(store_id, profile)
-    account_id = accounts.locate_or_add(connection, [place], follow=False, now=now)[place]
-    account = accounts.lock(connection, [account_id], with_merged=True)[account_id]
-    updated = account.with_profile(email=profile.email, name=profile.name, roles=profile.roles)
-    if updated != account:
-        accounts.set_profiles(connection, [updated], now=now)
-    return updated
+    places = [accounts.place_of(store_id, profile) for profile in profiles]
+    known = accounts.locate(connection, set(places), follow=False)
+    missing = set(places) - known.keys()
+    located = known | (accounts.locate_or_add(connection, missing, follow=False, now=now) if missing else {})
+    read = accounts.lock(connection, set(located.values()), with_merged=True)
+    current, done = dict(read), list[Put]()
+    for place, profile in zip(places, profiles, strict=True):
+        account = current[located[place]]
+        account = account.with_profile(email=profile.email, name=profile.name, roles=profile.roles)
+        current[account.id] = account
+        done.append(Put(account, is_new=place in missing))
+        missing.discard(place)
+    changed = [account for id_, account in sorted(current.items()) if account != read[id_]]
+    accounts.set_profiles(connection, changed, now=now)
+    return done
 
 
 def merge_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:

@@ -1,6 +1,6 @@
-"""Figures kept for the console: the use of stores by day, and what the users of large stores are sorted by.
+"""Figures kept for the console: the use of stores by day and group, and what users of large stores are sorted by.
 
-Two jobs write them (`schedulers/console_jobs.py`). Nothing is decided by them:
+Three jobs write them (`schedulers/console_jobs.py`). Nothing is decided by them:
 spends, limits and balances never read them.
 """
 
@@ -16,7 +16,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services.admin import store_stats
 from bridge.services.stores import settings
 from bridge.services.transactions import Transaction, in_transaction
-from bridge.storage.admin import account_figures, rollups
+from bridge.storage.admin import account_figures, grouped_uses, rollups
 from bridge.storage.admin.account_figures import StoreFigures
 from bridge.storage.admin.rollups import Progress
 from bridge.storage.engine.database import Connection
@@ -34,11 +34,8 @@ def roll_up(reading: Read, transaction: Transaction, *, now: datetime, may_go_on
     The first run begins with the first day of history. Each day is a
     transaction of its own, so that a run that ends early goes on from there.
     """
-    with reading() as connection:
-        known = rollups.progress(connection)
-        days = list(_due_days(connection, known, now=now))
     written = 0
-    for day, is_progress in days:
+    for day, is_progress in _days_to_write(reading, rollups.USAGE, now=now):
         if not may_go_on():
             return written
         with reading() as connection:
@@ -47,6 +44,34 @@ def roll_up(reading: Read, transaction: Transaction, *, now: datetime, may_go_on
         in_transaction(transaction, partial(_write, day=day, used=used, reached=reached))
         written += 1
     return written
+
+
+def roll_up_groups(reading: Read, transaction: Transaction, *, now: datetime, may_go_on: Callable[[], bool]) -> int:
+    """Add up the same days by every property, for all stores; return how many days were written.
+
+    The rows of a day are written in batches, so that no spend waits long for
+    them: while this runs, a day may be partly of this run and partly of the last.
+    """
+    written = 0
+    for day, is_progress in _days_to_write(reading, rollups.GROUPS, now=now):
+        if not may_go_on():
+            return written
+        with reading() as connection:
+            rows, gone = grouped_uses.changes_of(connection, day, grouped_uses.used_on(connection, day))
+        for first in range(0, len(rows), BATCH):
+            in_transaction(transaction, partial(grouped_uses.write, rows=rows[first : first + BATCH]))
+        for first in range(0, len(gone), BATCH):
+            in_transaction(transaction, partial(grouped_uses.remove, day=day, groups=gone[first : first + BATCH]))
+        if is_progress:
+            reached = Progress(day, now)
+            in_transaction(transaction, partial(rollups.set_progress, found=reached, name=rollups.GROUPS))
+        written += 1
+    return written
+
+
+def _days_to_write(reading: Read, name: str, *, now: datetime) -> list[tuple[date, bool]]:
+    with reading() as connection:
+        return list(_due_days(connection, rollups.progress(connection, name), now=now))
 
 
 def _due_days(connection: Connection, known: Progress | None, *, now: datetime) -> Iterator[tuple[date, bool]]:

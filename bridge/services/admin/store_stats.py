@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from bridge.domain.orders.grants import tokens_owed
 from bridge.domain.stores.stores import Store
 from bridge.storage.admin import account_figures, rollups
+from bridge.storage.admin.rollups import Progress
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
 from bridge.storage.orders import orders, pending
@@ -67,6 +68,19 @@ class Use:
         for use in self.days:
             found[use.module] += use.tokens
         return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+
+Span = tuple[date, date]
+"""A first and a last day, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpans:
+    """The days of a range to read from a roll-up, and those to add up now; `as_of` is None if the sum is current."""
+
+    kept: tuple[Span, ...]
+    current: tuple[Span, ...]
+    as_of: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,26 +170,35 @@ def use_between(connection: Connection, store: Store, first: date, last: date, *
     added up here, and for a store with few users also the last two days and
     those that a refund has changed since.
     """
-    known = rollups.progress(connection)
+    spans = day_spans(connection, store, first, last, rollups.progress(connection))
+    days = [row for span in spans.kept for row in rollups.days_of(connection, store.id, first=span[0], last=span[1])]
+    for begin, end in spans.current:
+        days += rollups.days_of_now(connection, store.id, first=begin, last=end)
+    return Use(first, last, _typed(sorted(days)), spans.as_of)
+
+
+def day_spans(connection: Connection, store: Store, first: date, last: date, known: Progress | None) -> DaySpans:
+    """Return which days to read from a roll-up of this progress, and which to add up from the history."""
     if known is None:
-        return Use(first, last, _typed(rollups.days_of_now(connection, store.id, first=first, last=last)), None)
+        return DaySpans((), _spans([(first, last)]), None)
+    one = timedelta(days=1)
     if account_figures.find(connection, store.id) is not None:
-        days = rollups.days_of(connection, store.id, first=first, last=min(last, known.day))
-        more = _days_of_now(connection, store, first=max(first, known.day + timedelta(days=1)), last=last)
-        return Use(first, last, _typed([*days, *more]), known.as_of)
+        return DaySpans(
+            _spans([(first, min(last, known.day))]), _spans([(max(first, known.day + one), last)]), known.as_of
+        )
     zone = store.calendar.zone
-    closed = min(known.day, known.as_of.astimezone(zone).date() - timedelta(days=2))
+    closed = min(known.day, known.as_of.astimezone(zone).date() - 2 * one)
     refunded = rollups.refunded_since(connection, known.as_of - LATE_COMMITS)
-    changed = {each.created_at.astimezone(zone).date() for each in refunded if each.store_id == store.id}
-    days = [row for row in rollups.days_of(connection, store.id, first=first, last=closed) if row[0] not in changed]
-    for day in sorted(day for day in changed if first <= day <= closed):
-        days += _days_of_now(connection, store, first=day, last=day)
-    days += _days_of_now(connection, store, first=max(first, closed + timedelta(days=1)), last=last)
-    return Use(first, last, _typed(sorted(days)), None)
+    days = {each.created_at.astimezone(zone).date() for each in refunded if each.store_id == store.id}
+    changed = sorted(day for day in days if first <= day <= min(closed, last))
+    begins = [first, *(day + one for day in changed)]
+    ends = [*(day - one for day in changed), min(closed, last)]
+    current = [*((day, day) for day in changed), (max(first, closed + one), last)]
+    return DaySpans(_spans(zip(begins, ends, strict=True)), _spans(current), None)
 
 
-def _days_of_now(connection: Connection, store: Store, *, first: date, last: date) -> list[tuple[date, str, int, int]]:
-    return rollups.days_of_now(connection, store.id, first=first, last=last) if first <= last else []
+def _spans(found: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple((first, last) for first, last in found if first <= last)
 
 
 def since(store: Store, now: datetime) -> date:

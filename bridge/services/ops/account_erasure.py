@@ -27,8 +27,9 @@ from bridge.services.orders.settling import settle
 from bridge.services.stores import changes
 from bridge.services.stores.changes import Subject
 from bridge.services.transactions import in_transaction
-from bridge.storage.accounts import accounts, erasures, merges
+from bridge.storage.accounts import accounts, erasures, former_contacts, merges
 from bridge.storage.accounts.erasures import Erasure as Erasure
+from bridge.storage.admin import search_index
 from bridge.storage.engine.database import Connection, Database, TryAgain
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering import policies
@@ -41,8 +42,8 @@ WAIT_SECONDS = 3.0
 """How long a request waits for the whole erasure; a job does what is left."""
 _ORDERS = 50
 _BODIES = 50
-_CONTACTS, _BODIES_OF = "order contacts", "delivery bodies"
-"""The first two steps; each of the others is the name of a table."""
+_CONTACTS, _BODIES_OF, _INDEX = "order contacts", "delivery bodies", "search index"
+"""The first two steps and the last one; each of the others is the name of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,14 @@ def _begin(connection: Connection, store: Store, user_id: int, *, actor: str, no
     users = [one.user_id for one in locked.values() if one.user_id is not None]
     _release_holds(connection, store, locked[account.id], now=now)
     listed = erasing.list_order_names(connection, store.id, ids)
+    former_emails, former_names = former_contacts.list_of(connection, ids)
+    former_contacts.drop(connection, ids)
     sites = erasing.drop_at_once(connection, store.id, ids, users, now=now)
-    erasing.drop_site_changes(connection, store.id, [encode_id("si", site.id) for site in sites])
+    former_sites = erasing.drop_site_changes(connection, store.id, [encode_id("si", site.id) for site in sites])
     terms = terms_of(
-        emails=[*(one.email for one in locked.values()), *(email for email, _ in listed)],
-        names=[*(one.name for one in locked.values()), *(name for _, name in listed)],
-        sites=[(site.url, site.name) for site in sites],
+        emails=[*(one.email for one in locked.values()), *(email for email, _ in listed), *former_emails],
+        names=[*(one.name for one in locked.values()), *(name for _, name in listed), *former_names],
+        sites=[*((site.url, site.name) for site in sites), *former_sites],
     )
     erasures.erase_accounts(connection, ids, now=now)
     erasures.note_in_store(connection, store.id)
@@ -158,6 +161,8 @@ def _step(connection: Connection, erasure_id: int | None, *, now: datetime) -> i
         changed, position = _erase_orders(connection, person, terms, now=now)
     elif name == _BODIES_OF:
         changed, position = _erase_bodies(connection, person, terms, after=after[0] if after else 0)
+    elif name == _INDEX:
+        changed, position = 0, [_INDEX, True] if search_index.shrink(connection, is_begun=bool(after)) else None
     else:
         changed, position = _erase_texts(connection, person, terms, name, after)
     erasures.advance(connection, erasure, position, replaced=changed, finished_at=None if position else now)
@@ -231,4 +236,4 @@ def _erase_texts(
         return changed, [name, *last]
     tables = erasing.searched_tables()
     following = tables.index(name) + 1
-    return changed, [tables[following]] if following < len(tables) else None
+    return changed, [tables[following]] if following < len(tables) else [_INDEX]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bridge.clients.host_names import addresses_of
 from bridge.domain.stores.public_address import delivery_fault, host_of, is_loopback, is_private_address, same_address
+from bridge.domain.stores.shop_address import ascii_host
 from bridge.storage.engine.database import Connection
 from bridge.storage.jobs import service_state
 
@@ -56,7 +57,7 @@ def check_delivery(public_url: str, *, shop_url: str = "") -> str:
     Looks up the host name, which takes seconds if the network does not respond; no
     transaction may be open.
     """
-    host = host_of(public_url)
+    host = ascii_host(host_of(public_url))
     is_literal = is_private_address(host) or is_loopback(public_url)
     addresses = () if is_literal or is_local_trial(shop_url) else addresses_of(host)
     fault = delivery_fault(public_url, shop_url=shop_url, addresses=addresses)

@@ -242,9 +242,9 @@ def check_together(transaction: Transaction, store: Store, numbers: Sequence[int
         check_all(transaction, store, numbers, now=now)
 
 
-def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
-    """Return the orders that wait for an account with this email."""
-    return orders.list_parked(connection, store_id=store.id, email=email, limit=CLAIM_BATCH)
+def list_waiting_for(connection: Connection, store: Store, *, emails: Iterable[str]) -> list[int]:
+    """Return the orders that wait for an account with one of these emails, `CLAIM_BATCH` at most."""
+    return orders.list_parked(connection, store_id=store.id, emails=emails, limit=CLAIM_BATCH)
 
 
 def list_waiting_for_product(connection: Connection, store: Store, *, product_id: int) -> list[int]:

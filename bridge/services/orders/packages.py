@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,10 +14,10 @@ from bridge.domain.stores.stores import Store
 from bridge.rendering.packages import amount_document
 from bridge.services.orders import apply, late_packages
 from bridge.services.stores import changes
-from bridge.services.stores.changes import Subject
+from bridge.services.stores.changes import NamedChange, Subject
 from bridge.services.transactions import Transaction
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders import packages, product_orders, purchases
+from bridge.storage.orders import packages, product_orders, purchases, sales
 
 _NAMED = 5
 """The most products with an unclear amount in one message."""
@@ -29,6 +30,53 @@ class OfferedPackage:
     package: Package
     price: Decimal | None
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPackage:
+    """The tokens per unit that a product shall grant; a name or SKU of None stays.
+
+    With `plan` and `months`, they are the tokens of each month. `is_of_shop` means
+    that this is the amount in the shop's product, which an admin's amount overrides.
+    """
+
+    product_id: int
+    variation_id: int
+    tokens: int
+    plan: str | None = None
+    months: int | None = None
+    name: str | None = None
+    sku: str | None = None
+    is_of_shop: bool = False
+
+    def applied_to(self, package: Package) -> Package:
+        """Return a package with these values."""
+        package = replace(
+            package,
+            name=package.name if self.name is None else self.name,
+            sku=package.sku if self.sku is None else self.sku,
+        )
+        if self.is_of_shop:
+            return replace(package, shop_tokens=self.tokens, unreadable=None, is_per_variation=False)
+        return replace(package, admin_tokens=self.tokens, plan=self.plan, months=self.months)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """A package before and after a change; None before means that the store did not have the product."""
+
+    before: Package | None
+    after: Package
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The product and the variation."""
+        return self.after.product_id, self.after.variation_id
+
+    @property
+    def is_real(self) -> bool:
+        """Return whether anything differs."""
+        return self.before != self.after
 
 
 def set_package(
@@ -53,19 +101,28 @@ def set_package(
     Orders that have an amount keep it. The caller processes the waiting orders,
     outside this transaction.
     """
-    before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
-    package = before or Package(product_id, variation_id)
-    package = replace(
-        package,
-        admin_tokens=tokens,
-        plan=plan,
-        months=months,
-        name=package.name if name is None else name,
-        sku=package.sku if sku is None else sku,
-    )
-    packages.put(connection, store_id, package, now=now)
-    _record(connection, store_id, before, package, actor=actor, now=now)
-    return package
+    wanted = WantedPackage(product_id, variation_id, tokens, plan, months, name, sku)
+    return set_packages(connection, store_id, [wanted], actor=actor, now=now)[0].after
+
+
+def set_packages(
+    connection: Connection, store_id: int, wanted: Sequence[WantedPackage], *, actor: str, now: datetime
+) -> list[PackageChange]:
+    """Set the tokens per unit of products, in their order; each is what `set_package` does for one.
+
+    The number of statements does not depend on that of the products.
+    """
+    known = dict(packages.find_by_product(connection, store_id, sorted({each.product_id for each in wanted})))
+    first, done = dict(known), list[PackageChange]()
+    for each in wanted:
+        key = (each.product_id, each.variation_id)
+        before = known.get(key)
+        known[key] = each.applied_to(before or Package(*key))
+        done.append(PackageChange(before, known[key]))
+    changed = {change.key: change.after for change in done}
+    packages.put(connection, store_id, changed.values(), now=now)
+    _record(connection, store_id, [(first.get(key), after) for key, after in changed.items()], actor=actor, now=now)
+    return done
 
 
 def set_tokens(
@@ -113,7 +170,7 @@ def merge_product(connection: Connection, store_id: int, product: Product, *, no
             unreadable=product.unreadable,
             is_per_variation=product.is_per_variation,
         )
-    packages.put(connection, store_id, package, now=now)
+    packages.put(connection, store_id, [package], now=now)
     if product.price is not None or product.is_for_sale is not None:
         packages.set_offer(
             connection,
@@ -135,6 +192,11 @@ def settle_waiting(transaction: Transaction, store: Store, package: Package, *, 
         waiting = list_settleable(connection, store, product_id=package.product_id, variation_id=package.variation_id)
     apply.check_all(transaction, store, waiting, now=now)
     return len(waiting)
+
+
+def find_ordered(connection: Connection, store_id: int, changed: Collection[Package]) -> list[Package]:
+    """Return those packages that occur in orders whose tokens may change with them."""
+    return product_orders.find_ordered(connection, store_id, changed) if changed else []
 
 
 def list_settleable(connection: Connection, store: Store, *, product_id: int, variation_id: int) -> list[int]:
@@ -183,6 +245,11 @@ def list_offered(connection: Connection, store_id: int, *, limit: int) -> list[O
     return [OfferedPackage(package, price, currency) for package, price in found]
 
 
+def latest_checkout(connection: Connection, store_id: int) -> str:
+    """Return the checkout page that the store's newest order stated; empty if it stated none."""
+    return sales.latest_checkout(connection, store_id)
+
+
 def has_offers(connection: Connection, store_id: int) -> bool:
     """Return whether any package is for sale."""
     return bool(packages.list_offered(connection, store_id, limit=1))
@@ -202,25 +269,27 @@ def drop_package(
         raise UnknownPackage()
     if not replace(package, admin_tokens=None).is_stated:
         packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
-        _record(connection, store_id, package, None, actor=actor, now=now)
+        _record(connection, store_id, [(package, None)], actor=actor, now=now)
     else:
         cleared = replace(package, admin_tokens=None, plan=None, months=None)
-        packages.put(connection, store_id, cleared, now=now)
-        _record(connection, store_id, package, cleared, actor=actor, now=now)
+        packages.put(connection, store_id, [cleared], now=now)
+        _record(connection, store_id, [(package, cleared)], actor=actor, now=now)
 
 
 def _record(
     connection: Connection,
     store_id: int,
-    before: Package | None,
-    after: Package | None,
+    found: Iterable[tuple[Package | None, Package | None]],
     *,
     actor: str,
     now: datetime,
 ) -> None:
+    changed = [_change(before, after) for before, after in found]
+    changes.record_all(connection, store_id, Subject.PACKAGE, changed, actor=actor, now=now)
+
+
+def _change(before: Package | None, after: Package | None) -> NamedChange:
     documents = [None if package is None else amount_document(package) for package in (before, after)]
     package = next(package for package in (after, before) if package is not None)
     name = f"{package.product_id}/{package.variation_id}" if package.variation_id else str(package.product_id)
-    changes.record(
-        connection, store_id, Subject.PACKAGE, name, before=documents[0], after=documents[1], actor=actor, now=now
-    )
+    return NamedChange(name, *documents)

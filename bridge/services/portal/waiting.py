@@ -26,6 +26,6 @@ def waiting_for(connection: Connection, store: Store, account: Account) -> Waiti
     """Return the orders parked under an account's email; at most `MAX_ORDERS` are counted."""
     if not account.email:
         return Waiting()
-    numbers = orders.list_parked(connection, store_id=store.id, email=account.email, limit=MAX_ORDERS)
+    numbers = orders.list_parked(connection, store_id=store.id, emails=[account.email], limit=MAX_ORDERS)
     known = orders.find_all(connection, store.id, numbers)
     return Waiting(len(known), sum(tokens_owed(order, line) for order in known.values() for line in order.lines))

@@ -23,6 +23,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services import secrets
 from bridge.services.orders.posting import ACTOR
 from bridge.services.secrets import Vault
+from bridge.services.shop import shop_keys
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 _KEPT = timedelta(days=1)
 """How long a request is stored after it expires, so that a late response differs from an invented one."""
 _MOST_NUMBERED = 100
+_CHECK_REQUESTS, _CHECK_SECONDS = 50, 120.0
+"""The limits of a check of new keys."""
 
 
 def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
@@ -88,7 +91,7 @@ def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault
         raise UnknownKeyRequest() if key_requests.find(connection, state_hash) is None else KeyRequestOver()
     if request.store_id is not None:
         store = settings.get_by_id(connection, request.store_id)
-        settings.set_keys(
+        shop_keys.set_keys(
             connection,
             store,
             consumer_key=keys.consumer_key,
@@ -114,8 +117,8 @@ def connect(
     return settings.add_bare(connection, wanted, vault_=vault_, actor=actor, now=now)[0]
 
 
-def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
-    """Check in the shop that these keys may read and write; no transaction may be open.
+def check_keys(shops: Shops, url: str, keys: RestKeys, *, seconds: float = _CHECK_SECONDS) -> None:
+    """Check in the shop that these keys may read and write, for some seconds; no transaction may be open.
 
     Raises `InvalidRequest` for invalid keys, and a `ShopUnreachable` with the
     shop's reason.
@@ -123,6 +126,7 @@ def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
     if mix_up := keys.mix_up:
         raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
     with shops.open(url, keys.consumer_key, keys.consumer_secret) as shop:
+        shop.limit(requests=_CHECK_REQUESTS, seconds=seconds)
         checked = shop.check()
     fault = checked.fault or checked.write_fault
     if fault is not None:

@@ -32,7 +32,7 @@ _WILDCARD = "*"
 def enrich(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> list[int]:
     """Store the profile of a shop's user; return the orders that waited for an account with this email."""
     profiles.merge_customer(connection, store, customer, now=now)
-    return apply.list_waiting_for(connection, store, email=customer.email) if customer.email else []
+    return apply.list_waiting_for(connection, store, emails=[customer.email]) if customer.email else []
 
 
 def look_for(sync: SyncContext, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from bridge.clients.woocommerce import documents as payloads
 from bridge.clients.woocommerce.lists import Broken
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop.errors import ShopBroken, ShopPageBroken
+from bridge.domain.shop.errors import ShopBroken, ShopInMaintenance, ShopPageBroken, ShopSilent
 from bridge.domain.shop.health import MAX_SET_ASIDE, SetAside, Stop, joined, without
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
@@ -23,6 +23,8 @@ from bridge.storage.shop import sync_state
 FAILING = "failing order"
 """The kind of an order that failed on its own in the last run and is not set aside yet."""
 _PATIENCE = timedelta(hours=1)
+_RECENT = timedelta(hours=2)
+"""For how long a failure says something about the shop of now."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -52,6 +54,16 @@ def note_run(sync: SyncContext, kind: str, fault: ShopUnreachable | None, report
             sync_state.change(connection, sync.store.id, **values)
 
     in_transaction(sync.transaction, note)
+
+
+def is_away(connection: Connection, store: Store, *, now: datetime) -> bool:
+    """Return whether the shop did not answer, or was in maintenance, when it was last read; nothing is sent to it."""
+    known = sync_state.find(connection, store.id)
+    tried_at = [known.tried_at] if known.tried_at is not None else []
+    return any(
+        stop.code in {ShopSilent.code, ShopInMaintenance.code} and now - max([stop.since, *tried_at]) < _RECENT
+        for stop in known.stopped.values()
+    )
 
 
 def note_try(transaction: Transaction, store: Store, *, now: datetime) -> None:

@@ -20,7 +20,7 @@ from bridge.domain.shop.inbox import State
 from bridge.domain.shop.issues import STOPPING, Code, Issue, OtherInstallation, UnclearAmount
 from bridge.domain.shop.monitor import NAMED, QUIET, RECENT, HealthSnapshot, Unprocessed, find_issues
 from bridge.domain.shop.reconciliation import Report
-from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, state_of
+from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, are_all_ours, state_of
 from bridge.domain.stores.stores import Store
 from bridge.rendering.issues import describe_with_command
 from bridge.services.ops import nightly_audit
@@ -44,6 +44,8 @@ _REPORTED_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelle
 """The shop delivers each change of orders with these statuses, but not of abandoned drafts, for example."""
 POLL_REQUESTS, POLL_SECONDS = 500, 120.0
 """The limits for reading a silent shop; the next sync does the rest."""
+CHECK_REQUESTS = 50
+"""The most requests of a check whose time is limited."""
 _DAY = timedelta(days=1)
 _CLOCKS = timedelta(seconds=5)
 """The possible error of the measured difference of two clocks."""
@@ -59,6 +61,7 @@ class MonitorContext:
     """The context of monitoring: transactions, clients, the delivery address, and whether to continue.
 
     `installation` distinguishes this installation from a copy of its database; empty if unknown.
+    `check_seconds` limits how long a check without repairs may call the shop; None for the usual time.
     """
 
     transaction: Transaction
@@ -66,6 +69,7 @@ class MonitorContext:
     public_url: str
     may_go_on: Callable[[], bool] = _always
     installation: str = ""
+    check_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ def _open(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[_
             shop = monitoring.shops.client_of(connection, store)
         except ShopUnreachable as error:
             return replace(seen, snapshot=_unreadable(replace(seen.snapshot, has_keys=True), error)), None
+    if shop is not None and monitoring.check_seconds is not None:
+        shop.limit(requests=CHECK_REQUESTS, seconds=monitoring.check_seconds)
     return replace(seen, snapshot=replace(seen.snapshot, has_keys=shop is not None)), shop
 
 
@@ -338,11 +344,7 @@ def _note(
     if access is not None and access != seen.known.access:
         values["access"] = access
     if seen.snapshot.webhooks is not None and seen.snapshot.copy_of is None:
-        caretaker = seen.known.caretaker or Caretaker(monitoring.public_url)
-        if not caretaker.installations or seen.known.caretaker is None:
-            caretaker = caretaker.with_installation(monitoring.public_url, monitoring.installation)
-        if caretaker != seen.known.caretaker:
-            values["caretaker"] = caretaker
+        values |= _about_webhooks(monitoring, seen, seen.snapshot.webhooks, now=now)
     if is_repaired:
         values["webhooks_set_at"] = now
     if tuple(kept) != seen.known.faults:
@@ -356,6 +358,22 @@ def _note(
 
     in_transaction(monitoring.transaction, note)
     return bool(stopping)
+
+
+def _about_webhooks(
+    monitoring: MonitorContext, seen: _Seen, listed: Sequence[Webhook], *, now: datetime
+) -> dict[str, object]:
+    """Return what changes in the stored state because the webhooks were listed, and are not those of a copy."""
+    values: dict[str, object] = {}
+    caretaker = seen.known.caretaker or Caretaker(monitoring.public_url)
+    if not caretaker.installations or seen.known.caretaker is None:
+        caretaker = caretaker.with_installation(monitoring.public_url, monitoring.installation)
+    if caretaker != seen.known.caretaker:
+        values["caretaker"] = caretaker
+    if seen.known.webhooks_set_at is None and are_all_ours(listed, seen.target.address):
+        # The WordPress plugin creates the webhooks in the shop itself.
+        values["webhooks_set_at"] = now
+    return values
 
 
 def _issues_to_keep(known: ShopRead, found: tuple[Issue, ...], left: tuple[Issue, ...]) -> Mapping[str, Issue]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from bridge.domain.errors import (
     StoreExists,
     UnknownStore,
 )
-from bridge.domain.metering.funding import DEFAULT_ORDER, Source
+from bridge.domain.metering.funding import DEFAULT_ORDER
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.ops.clock import unless_ahead
@@ -28,20 +27,18 @@ from bridge.domain.stores.pasted_text import (
 )
 from bridge.domain.stores.shop_address import comparable_shop, without_page
 from bridge.domain.stores.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
-from bridge.domain.stores.thresholds import in_order, read_threshold
-from bridge.domain.stores.zones import canonical_zone
 from bridge.rendering.stores import store_document
 from bridge.services import secrets
 from bridge.services.secrets import Vault
 from bridge.services.stores import access_keys, changes
 from bridge.services.stores.changes import Subject
+from bridge.services.stores.setting_checks import CHECKS, read_time_zone, read_week_start
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import limits, prices
 from bridge.storage.shop import sync_state
 from bridge.storage.stores import stores
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-_STATUS = re.compile(r"[a-z0-9_-]{1,64}")
 HISTORY_ANSWERS = ("grant", "skip", "ask")
 _FIRST_LOOK_BACK = timedelta(days=1)
 """How long before the connection the first sync begins: orders placed then may be paid later."""
@@ -106,8 +103,8 @@ def check_new(wanted: NewStore) -> NewStore:
         consumer_secret=secret or None,
         webhook_secret=webhook_secret or None,
         name=(plain_text(wanted.name).strip() or urlsplit(url).hostname or wanted.slug)[:200],
-        time_zone=_time_zone(wanted.time_zone or "UTC"),
-        week_start=WEEKDAYS[_week_start(wanted.week_start)],
+        time_zone=read_time_zone(wanted.time_zone or "UTC"),
+        week_start=WEEKDAYS[read_week_start(wanted.week_start)],
     )
 
 
@@ -159,7 +156,7 @@ def add_bare(
             "name": wanted.name,
             "url": wanted.url,
             "time_zone": wanted.time_zone,
-            "week_start": _week_start(wanted.week_start),
+            "week_start": read_week_start(wanted.week_start),
             "spend_order": [source.value for source in DEFAULT_ORDER],
             "grant_statuses": list(DEFAULT_GRANT_STATUSES),
             "purchase_url": f"{wanted.url}/shop/",
@@ -203,32 +200,6 @@ def answer_history(connection: Connection, store: Store, answer: str, *, actor: 
     return stores.get(connection, store.id)
 
 
-def set_keys(
-    connection: Connection,
-    store: Store,
-    *,
-    consumer_key: str,
-    consumer_secret: str,
-    vault_: Vault,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Store REST keys for the store's shop; the shop counts as not yet checked with them."""
-    known = stores.credentials(connection, store.id)
-    sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
-    stores.change(connection, store.id, sealed)
-    sync_state.change(connection, store.id, looked_at=None, access=None)
-    if store.history == "grant" and sync_state.find(connection, store.id).cursor_at is None:
-        # Nothing was read from the shop yet, because there were no keys.
-        sync_state.change(connection, store.id, past_done=0, past_total=0)
-    held = [known.consumer_key, known.consumer_secret]
-    if [sealed_ and vault_.open(sealed_) for sealed_ in held] != [consumer_key, consumer_secret]:
-        before, after = (None, "set") if known.consumer_key is None else ("set", "replaced")
-        changes.record(
-            connection, store.id, Subject.SHOP_KEYS, store.slug, before=before, after=after, actor=actor, now=now
-        )
-
-
 def get_store(connection: Connection, slug: str) -> Store:
     """Return the store that has this slug, or had it before it was renamed; raises `UnknownStore`."""
     # An invalid slug is not queried: PostgreSQL refuses NUL even in a query.
@@ -266,7 +237,7 @@ def change_settings(
     checked: dict[str, Any] = {}
     faults: list[FieldError] = []
     for name, value in wanted.items():
-        check = _CHECKS.get(name)
+        check = CHECKS.get(name)
         try:
             checked[name] = value if check is None else check(value)
         except InvalidRequest as error:
@@ -343,52 +314,6 @@ def shop_url(given: str) -> str:
         raise InvalidRequest(fields=[FieldError("url", "enter the shop's address, such as https://shop.example.com")])
     clean = parts._replace(scheme=parts.scheme.casefold(), query="", fragment="")
     return without_page(clean.geturl()).rstrip("/")[:500]
-
-
-def _time_zone(name: str) -> str:
-    found = canonical_zone(name)
-    if found is None:
-        message = f"{name!r} is neither a time zone such as Europe/Paris nor an offset such as +05:30"
-        raise InvalidRequest(fields=[FieldError("time_zone", message)])
-    return found
-
-
-def _week_start(day: str) -> int:
-    if day.casefold() not in WEEKDAYS:
-        raise InvalidRequest(fields=[FieldError("week_start", f"use one of {', '.join(WEEKDAYS)}")])
-    return WEEKDAYS.index(day.casefold())
-
-
-def _spend_order(names: list[str]) -> list[str]:
-    if sorted(names) != sorted(source.value for source in Source):
-        raise InvalidRequest(
-            fields=[
-                FieldError("spend_order", "list plan, balance and allowance, each once, in the order in which they pay")
-            ]
-        )
-    return names
-
-
-def _grant_statuses(statuses: list[str]) -> list[str]:
-    clean = [status.removeprefix("wc-") for status in statuses]
-    if not clean or not all(_STATUS.fullmatch(status) for status in clean):
-        raise InvalidRequest(fields=[FieldError("grant_statuses", "list at least one order status, such as completed")])
-    return clean
-
-
-def _thresholds(values: list[int | str]) -> list[int | str]:
-    found = [read_threshold(value) for value in values]
-    return [each.document for each in in_order(each for each in found if each is not None)]
-
-
-_CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "time_zone": _time_zone,
-    "week_start": _week_start,
-    "spend_order": _spend_order,
-    "grant_statuses": _grant_statuses,
-    "low_balance_thresholds": _thresholds,
-}
-"""The settings whose values are checked and converted before they are stored."""
 
 
 def get_by_id(connection: Connection, store_id: int) -> Store:

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, func, s
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
+from bridge.storage.accounts import former_contacts
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
@@ -222,8 +223,11 @@ def set_balances(connection: Connection, changed: Iterable[Account], *, now: dat
     )
 
 
-def set_profiles(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
-    """Write email, name and roles of locked accounts."""
+def set_profiles(connection: Connection, changed: Sequence[Account], *, now: datetime) -> None:
+    """Write email, name and roles of locked accounts; emails and names that are replaced are kept for an erasure."""
+    if not changed:
+        return
+    former_contacts.keep(connection, changed, now=now)
     _SET_PROFILES.write(
         connection,
         [

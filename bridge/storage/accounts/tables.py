@@ -74,6 +74,18 @@ accounts = Table(
 )
 
 
+# Earlier emails and names, by which an erasure finds a person in free texts.
+former_contacts = Table(
+    "former_contacts",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("kind", String(5), primary_key=True),
+    Column("contact", String(320), primary_key=True),
+    Column("replaced_at", Instant, nullable=False),
+    CheckConstraint("kind in ('email','name')", name="kind"),
+)
+
+
 entries = Table(
     "entries",
     metadata,

@@ -15,7 +15,8 @@ from bridge.storage.engine.ids import first_id_at
 from bridge.storage.engine.sums import capped_sum
 from bridge.storage.metering.tables import refunds, spends, usage_days
 
-_USAGE = "usage"
+USAGE, GROUPS = "usage", "groups"
+"""The names of the two roll-ups: by day and module, and by every property (`grouped_uses.py`)."""
 _WRITE = Writer(
     store_days,
     ("store_id", "day", "module", "units", "tokens"),
@@ -43,18 +44,18 @@ class RefundedSpend:
     created_at: datetime
 
 
-def progress(connection: Connection) -> Progress | None:
-    """Return the progress of the job; None before its first run."""
-    row = connection.execute(select(rollups).where(rollups.c.name == _USAGE)).one_or_none()
+def progress(connection: Connection, name: str = USAGE) -> Progress | None:
+    """Return the progress of a roll-up; None before its first run."""
+    row = connection.execute(select(rollups).where(rollups.c.name == name)).one_or_none()
     return None if row is None else Progress(row.day, row.as_of)
 
 
-def set_progress(connection: Connection, found: Progress) -> None:
-    """Store the progress of the job."""
+def set_progress(connection: Connection, found: Progress, name: str = USAGE) -> None:
+    """Store the progress of a roll-up."""
     values = {"day": found.day, "as_of": found.as_of}
-    changed = connection.execute(update(rollups).where(rollups.c.name == _USAGE).values(**values))
+    changed = connection.execute(update(rollups).where(rollups.c.name == name).values(**values))
     if not changed.rowcount:
-        connection.execute(insert(rollups).values(name=_USAGE, **values))
+        connection.execute(insert(rollups).values(name=name, **values))
 
 
 def first_day(connection: Connection) -> date | None:

@@ -9,12 +9,15 @@ search reads every user of the store.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, select, text
 
 TABLE = "account_search"
 MOST_PARTS = 40
 """How many parts of the words are looked up; the text of the accounts is compared with the whole words."""
+_PAGES_MERGED = 64
+"""How many pages of the index one transaction merges, some 250 KB."""
 _LENGTH = 3
 """The length of the indexed parts."""
 
@@ -25,6 +28,22 @@ def is_there(connection: Connection) -> bool:
         return False
     found = text("select 1 from sqlite_master where name = :name")
     return connection.execute(found, {"name": TABLE}).first() is not None
+
+
+def shrink(connection: Connection, *, is_begun: bool) -> bool:
+    """Do a bounded part of removing the deleted words from the index; return whether there is more to do.
+
+    SQLite only marks words as deleted until it merges the parts of its index. The
+    first call (not `is_begun`) plans the merge of all parts, the others go on with it.
+    """
+    if not is_there(connection):
+        return False
+    driver: Any = connection.connection.dbapi_connection
+    before: int = driver.total_changes
+    pages = _PAGES_MERGED if is_begun else -_PAGES_MERGED
+    connection.execute(text(f"insert into {TABLE}({TABLE}, rank) values ('merge', :pages)"), {"pages": pages})  # noqa: S608 -- a name of the schema
+    # As SQLite documents it: the statement itself counts as one change.
+    return int(driver.total_changes) - before > 1
 
 
 def begins_word(word: str) -> bool:

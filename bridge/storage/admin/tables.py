@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Index, Integer, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.columns import metadata
@@ -72,7 +85,25 @@ store_days = Table(
 )
 
 
-# The progress of `store_days`: it contains every day up to `day`, as of `as_of`.
+# The same by every property: with the linked sites together (`site_id` 0), and by site. The job `roll_up_groups`
+# writes it.
+store_uses = Table(
+    "store_uses",
+    metadata,
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("is_by_site", Boolean, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("site_id", BIG, primary_key=True, autoincrement=False),
+    Column("module", String(64), primary_key=True),
+    Column("operation", String(100), primary_key=True),
+    Column("source", String(100), primary_key=True),
+    Column("units", BIG, nullable=False),
+    Column("tokens", BIG, nullable=False),
+    Index("ix_store_uses_day", "day"),
+)
+
+
+# The progress of these two: each contains every day up to `day`, as of `as_of`.
 rollups = Table(
     "rollups",
     metadata,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 _EPOCH_MS = 1_577_836_800_000
 """1 January 2020: with it 63 bits last until the year 2159."""
 _TAIL_BITS = 21
+_MOST_MS = 2**42 - 1
 
 _lock = threading.Lock()
 _last = -1
@@ -42,8 +43,8 @@ def new_id() -> int:
 
 
 def first_id_at(moment: datetime) -> int:
-    """Return the lowest id that a row created at this moment can have."""
-    return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << _TAIL_BITS
+    """Return the lowest id that a row created at this moment can have; the highest id for a moment after all ids."""
+    return min(max(0, int(moment.timestamp() * 1000) - _EPOCH_MS), _MOST_MS) << _TAIL_BITS
 
 
 def moment_of(row_id: int) -> datetime:

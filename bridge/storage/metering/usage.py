@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, func, select
 
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import among
@@ -70,11 +70,18 @@ def of_store(
         .limit(most_rows)
         .subquery()
     )
+    return grouped(connection, read, by, rows=func.count(), most_groups=most_groups)
+
+
+def grouped(
+    connection: Connection, read: Subquery, by: Sequence[str], *, rows: ColumnElement[int], most_groups: int
+) -> list[GroupedUse]:
+    """Return rows with the columns of `usage_days`, grouped and sorted; `rows` counts those of a group."""
     columns = [read.c["site_id" if name == "site" else name] for name in by]
     figures = (
         capped_sum(read.c.units).label("units"),
         capped_sum(read.c.tokens).label("tokens"),
-        func.count().label("rows"),
+        rows.label("rows"),
     )
     statement = select(*columns, *figures).group_by(*columns).order_by(*columns).limit(most_groups)
     found = connection.execute(statement).all()
@@ -84,7 +91,7 @@ def of_store(
         GroupedUse(
             units=int(row.units),
             tokens=int(row.tokens),
-            rows=row.rows,
+            rows=int(row.rows),
             site_name=names.get(row.site_id) if "site" in by else None,
             **{key: getattr(row, key) for key in keys},
         )

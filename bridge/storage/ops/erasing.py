@@ -13,18 +13,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     Column,
     ColumnElement,
     Connection,
     String,
     Table,
+    TableValuedAlias,
     Text,
     and_,
     cast,
     delete,
     false,
     func,
+    literal,
     null,
     or_,
     select,
@@ -32,7 +35,7 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.domain.ops.erasing import ERASED
+from bridge.domain.ops.erasing import ERASED, patterns_of
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.admin.tables import account_figures
 from bridge.storage.engine.metadata import metadata
@@ -52,7 +55,7 @@ _NOT_SEARCHED = frozenset(
         *("accounts", "stores", "access_keys", "admins", "admin_roles", "admin_sessions", "account_figures"),
         # What is searched for; bodies, which are replaced whole; the service's own rows.
         *("erasures", "deliveries", "leases", "runs", "service_state", "rollups", "link_guesses", "key_requests"),
-        *("link_codes", "portal_sessions", "passes"),
+        *("link_codes", "portal_sessions", "passes", "former_contacts"),
     }
 )
 _CODES = frozenset({"module", "operation", "source", "kind", "state", "type", "audience", "period", "fingerprint"})
@@ -97,10 +100,16 @@ def drop_at_once(
     return [EndedSite(row.id, row.url, row.name) for row in found if row.name != ERASED]
 
 
-def drop_site_changes(connection: Connection, store_id: int, names: Sequence[str]) -> None:
-    """Delete the values of recorded changes of linked sites; that they were changed stays."""
-    statement = update(changes).where(changes.c.store_id == store_id, changes.c.name.in_(names))
-    connection.execute(statement.values(before=null(), after=null()))
+def drop_site_changes(connection: Connection, store_id: int, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Delete the values of recorded changes of linked sites; that they were changed stays.
+
+    Returns the addresses and names that the sites had at some time.
+    """
+    of_sites = (changes.c.store_id == store_id, changes.c.name.in_(names))
+    rows = connection.execute(select(changes.c.before, changes.c.after).where(*of_sites)).all()
+    connection.execute(update(changes).where(*of_sites).values(before=null(), after=null()))
+    stated = {(value.get("url") or "", value.get("name") or "") for row in rows for value in row if value}
+    return sorted(stated)
 
 
 def list_order_names(connection: Connection, store_id: int, account_ids: Collection[int]) -> list[tuple[str, str]]:
@@ -190,10 +199,12 @@ def replace_batch(
     table = metadata.tables[name]
     key = list(table.primary_key.columns)
     following = [] if after is None else [tuple_(*key) > tuple_(*after)]
+    own = [term for term in every if term not in set(sure)]
     last = connection.execute(select(*key).where(*following).order_by(*key).offset(WINDOW - 1).limit(1)).one_or_none()
     if last is not None:
         following.append(tuple_(*key) <= tuple_(*last))
-    rows = connection.execute(select(table).where(*following, _condition(table, store_id, account_ids, sure, every)))
+    condition = _condition(connection, table, store_id, account_ids, sure, own)
+    rows = connection.execute(select(table).where(*following, condition))
     changed = 0
     for row in rows.all():
         fresh = dict(_changes(table, row._mapping, replace))
@@ -218,7 +229,12 @@ def _changes(table: Table, row: Any, replace: Replace) -> Iterator[tuple[str, An
 
 
 def _condition(
-    table: Table, store_id: int, account_ids: Sequence[int], sure: Sequence[str], every: Sequence[str]
+    connection: Connection,
+    table: Table,
+    store_id: int,
+    account_ids: Sequence[int],
+    sure: Sequence[str],
+    own: Sequence[str],
 ) -> ColumnElement[bool]:
     of_store = table.c.get("store_id")
     owned: ColumnElement[bool]
@@ -226,23 +242,32 @@ def _condition(
         owned = table.c.account_id.in_(select(accounts.c.id).where(accounts.c.store_id == store_id))
     else:
         owned = of_store == store_id
-    found = and_(owned, _names(table, sure))
-    if "account_id" in table.c:
-        found = or_(found, and_(table.c.account_id.in_(account_ids), _names(table, every)))
+    found = and_(owned, _names(connection, table, sure))
+    if own and "account_id" in table.c:
+        found = or_(found, and_(table.c.account_id.in_(account_ids), _names(connection, table, own)))
     return found
 
 
-def _names(table: Table, terms: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a text of the row may have one of the terms."""
-    parts: list[ColumnElement[bool]] = []
+def _names(connection: Connection, table: Table, terms: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that the texts of a row may have one of the terms."""
+    joined: ColumnElement[str] = literal("")
     for column in _texts(table):
-        text = func.lower(cast(column, Text))
-        for term in terms:
-            lower = term.lower()
-            # JSON may be stored with every other letter escaped.
-            for variant in {lower, term, json.dumps(lower)[1:-1], json.dumps(term)[1:-1].lower()}:
-                parts.append(text.contains(variant, autoescape=True))
+        joined = joined.concat(" ").concat(func.coalesce(cast(column, Text), ""))
+    patterns = [pattern for term in terms for pattern in patterns_of(term)]
+    parts = []
+    for text, is_lower in ((func.lower(joined), True), (joined, False)):
+        likes = [one.like for one in patterns if one.is_lower is is_lower]
+        if likes:
+            listed = _listed(connection, likes)
+            parts.append(select(listed.c.value).where(text.like(listed.c.value, escape="/")).exists())
     return or_(false(), *parts)
+
+
+def _listed(connection: Connection, texts: Sequence[str]) -> TableValuedAlias:
+    """Return a table with these texts as `value`: their number is limited where each is a part of the statement."""
+    if connection.dialect.name == "sqlite":
+        return func.json_each(json.dumps(texts)).table_valued("value")
+    return func.unnest(cast(list(texts), ARRAY(Text))).table_valued("value").render_derived()
 
 
 def _texts(table: Table) -> list[Column[Any]]:

@@ -24,6 +24,7 @@ _BODIES = 20
 
 LISTS: Mapping[str, Table] = {
     "profiles": accounts_tables.accounts,
+    "former_contacts": accounts_tables.former_contacts,
     "merges": accounts_tables.merges,
     "erasures": accounts_tables.erasures,
     "entries": accounts_tables.entries,
@@ -58,9 +59,9 @@ OTHERS = frozenset(
         *("site_uses", "event_deliveries", "access_keys"),
         # Responses that repeat entries, spends and holds; changes of settings by admins; the settings themselves.
         *("idempotency_keys", "changes", "bulk_changes", "stores", "packages", "modules", "limits", "limit_rules"),
-        *("second_limit_rules", "operations", "store_days", "store_figures", "window_runs", "shop_reads"),
+        *("second_limit_rules", "operations", "store_days", "store_uses", "store_figures", "window_runs", "shop_reads"),
         *("event_endpoints", "key_requests", "rollups", "service_state", "leases", "runs", "link_guesses"),
-        *("admins", "admin_roles", "admin_sessions"),
+        *("admins", "admin_roles", "admin_sessions", "connect_codes"),
     }
 )
 """Tables with nothing more about a person than the lists."""

@@ -19,6 +19,7 @@ from bridge.domain.orders.review_items import ReviewItem
 from bridge.domain.orders.trash import Trash
 from bridge.storage.engine.bulk import Writer, among, within
 from bridge.storage.orders import packing
+from bridge.storage.orders.sales import pack_sale, unpack_sale
 from bridge.storage.orders.tables import order_lines, orders
 
 _PLAIN = (
@@ -64,6 +65,7 @@ _FRESH = (
     "unpaid_since",
     "question",
     "is_parked",
+    "sale",
     "sync",
     "updated_at",
 )
@@ -177,16 +179,19 @@ def find_all(connection: Connection, store_id: int, numbers: Collection[int]) ->
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
 
-def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:
-    """Return the numbers of orders that wait for an account with this email."""
+def list_parked(connection: Connection, *, store_id: int, emails: Iterable[str], limit: int) -> list[int]:
+    """Return the numbers of orders that wait for an account with one of these emails."""
+    keys = sorted({key for email in emails if (key := normalize_email(email))})
+    if not keys:
+        return []
     statement = (
         select(orders.c.number)
-        .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
+        .where(orders.c.store_id == store_id, text("orders.is_parked"), among(orders.c.email_key, "emails"))
         .order_by(orders.c.number)
         .limit(limit)
         .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
-    return list(connection.execute(statement).scalars())
+    return list(connection.execute(statement, {"emails": keys}).scalars())
 
 
 def list_unpriced(connection: Connection, *, store_id: int, product_id: int, limit: int) -> list[int]:
@@ -232,6 +237,7 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
         question,
         is_parked,
+        pack_sale(known.sale),
         # What was compared with the shop is no longer the state of the order.
         None,
         now,
@@ -321,6 +327,7 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
         reviews=packing.unpack_reviews(row.reviews, row.question),
         key=row.order_key,
         rival=packing.unpack_rival(row.rival, row.number),
+        sale=unpack_sale(row.sale),
         store_id=row.store_id,
         number=row.number,
         effect=Effect(row.effect),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     or_,
     select,
     text,
@@ -26,9 +25,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.orders.packages import Package
-from bridge.storage.engine.bulk import among
+from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.orders.tables import packages
 
+_KEY = ("store_id", "product_id", "variation_id")
+_STATED = (
+    *("admin_tokens", "shop_tokens", "plan", "months", "name", "sku", "unreadable", "is_per_variation"),
+    "updated_at",
+)
+_DECISION = ("late", "late_by", "late_at")
+_PUT = Writer(packages, (*_KEY, *_STATED), keys=_KEY, replace=_STATED)
+_PUT_UNDECIDED = Writer(packages, (*_KEY, *_STATED, *_DECISION), keys=_KEY, replace=(*_STATED, *_DECISION))
 _TOKENS = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
 _MOST_SAME = 5000
 """The most packages read in one search by SKU."""
@@ -183,28 +190,29 @@ def add_names(connection: Connection, store_id: int, wanted: Sequence[Package], 
         connection.execute(update(packages).where(*at).values(name=package.name, sku=sku, updated_at=now))
 
 
-def put(connection: Connection, store_id: int, package: Package, *, now: datetime) -> None:
-    """Insert or replace a package."""
-    values = {
-        "admin_tokens": package.admin_tokens,
-        "shop_tokens": package.shop_tokens,
-        "plan": package.plan,
-        "months": package.months,
-        "name": package.name,
-        "sku": package.sku,
-        "unreadable": _pack(package.unreadable),
-        "is_per_variation": package.is_per_variation,
-        # The decision ends when the product is no longer a package: it is asked for again the next time.
-        **({} if package.tokens else {"late": None, "late_by": None, "late_at": None}),
-        "updated_at": now,
-    }
-    at = _at(store_id, package.product_id, package.variation_id)
-    if connection.execute(update(packages).where(*at).values(**values)).rowcount == 0:
-        connection.execute(
-            insert(packages).values(
-                store_id=store_id, product_id=package.product_id, variation_id=package.variation_id, **values
+def put(connection: Connection, store_id: int, wanted: Iterable[Package], *, now: datetime) -> None:
+    """Insert or replace packages, each product or variation once; at most two statements."""
+    rows: dict[bool, list[tuple[Any, ...]]] = {True: [], False: []}
+    for package in wanted:
+        rows[bool(package.tokens)].append(
+            (
+                store_id,
+                package.product_id,
+                package.variation_id,
+                package.admin_tokens,
+                package.shop_tokens,
+                package.plan,
+                package.months,
+                package.name,
+                package.sku,
+                _pack(package.unreadable),
+                package.is_per_variation,
+                now,
             )
         )
+    _PUT.write(connection, rows[True])
+    # The decision ends when the product is no longer a package: it is asked for again the next time.
+    _PUT_UNDECIDED.write(connection, [(*row, None, None, None) for row in rows[False]])
 
 
 def remove(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from bridge.domain.orders.merge import Effect
 from bridge.domain.orders.packages import Package
+from bridge.storage.engine.bulk import among
 from bridge.storage.orders.tables import order_lines, orders, packages
 
 LineKey = tuple[int, int]
@@ -69,6 +70,23 @@ def list_with_sku(connection: Connection, store_id: int, sku: str, *, limit: int
         order_lines.c.store_id == store_id, order_lines.c.tokens.is_(None), order_lines.c.sku == sku, _HAS_SKU
     )
     return list(connection.execute(statement.distinct().order_by(order_lines.c.order_number).limit(limit)).scalars())
+
+
+def find_ordered(connection: Connection, store_id: int, wanted: Collection[Package]) -> list[Package]:
+    """Return those packages whose product or SKU is in an order line without an amount, or with that of no package.
+
+    Only their orders can change with the package. Four statements, whatever the number.
+    """
+    ids = sorted({package.product_id for package in wanted})
+    skus = sorted({package.sku for package in wanted if package.sku})
+    ordered_ids, ordered_skus = set[int](), set[str]()
+    for condition in (order_lines.c.tokens.is_(None), _NO_PACKAGE):
+        lines = (order_lines.c.store_id == store_id, condition)
+        by_id = select(order_lines.c.product_id).where(*lines, among(order_lines.c.product_id, "ids"))
+        ordered_ids.update(connection.execute(by_id.distinct(), {"ids": ids}).scalars())
+        by_sku = select(order_lines.c.sku).where(*lines, _HAS_SKU, among(order_lines.c.sku, "skus"))
+        ordered_skus.update(connection.execute(by_sku.distinct(), {"skus": skus}).scalars())
+    return [package for package in wanted if package.product_id in ordered_ids or package.sku in ordered_skus]
 
 
 def list_lines(

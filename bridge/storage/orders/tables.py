@@ -58,6 +58,8 @@ orders = Table(
     Column("rival", JSON(none_as_null=True)),
     Column("decisions", JSON(none_as_null=True)),
     Column("reviews", JSON(none_as_null=True)),
+    # Buyer, prices, taxes and refunds for a receipt; null where no document stated them. Personal data.
+    Column("sale", JSON(none_as_null=True)),
     # When a granted order got an unpaid status.
     Column("unpaid_since", Instant),
     # The last comparison with the shop: its result (null once the order has changed), its time, the differences.

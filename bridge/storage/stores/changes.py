@@ -27,30 +27,41 @@ class Change:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NamedChange:
+    """The subject of one of several changes, and the values before and after; None for no value."""
+
+    name: str
+    before: Any
+    after: Any
+
+
 def add(
     connection: Connection,
+    found: Sequence[NamedChange],
     *,
     store_id: int | None,
     actor: str,
     subject: str,
-    name: str,
-    before: Any,
-    after: Any,
     now: datetime,
 ) -> None:
-    """Insert a change."""
-    connection.execute(
-        insert(changes).values(
-            id=new_id(),
-            store_id=store_id,
-            actor=actor,
-            subject=subject,
-            name=name[:200],
-            before=before,
-            after=after,
-            created_at=now,
-        )
-    )
+    """Insert changes of one kind, in one statement."""
+    if not found:
+        return
+    rows = [
+        {
+            "id": new_id(),
+            "store_id": store_id,
+            "actor": actor,
+            "subject": subject,
+            "name": change.name[:200],
+            "before": change.before,
+            "after": change.after,
+            "created_at": now,
+        }
+        for change in found
+    ]
+    connection.execute(insert(changes), rows)
 
 
 def list_since(

@@ -20,9 +20,9 @@ from bridge.storage.stores.tables import access_keys, stores
 _KEPT = stores.c.removing_at.is_(None)
 _FIND = select(stores).where(stores.c.slug == bindparam("slug"), _KEPT)
 _GET = select(stores).where(stores.c.id == bindparam("id"))
-_CREDENTIALS = select(stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret).where(
-    stores.c.id == bindparam("id")
-)
+_CREDENTIALS = select(
+    stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret, stores.c.has_plugin_keys
+).where(stores.c.id == bindparam("id"))
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
 _KEYS = (
     select(
@@ -81,11 +81,15 @@ class StoreKey:
 
 @dataclass(frozen=True, slots=True)
 class ShopCredentials:
-    """The encrypted credentials of a store for its shop."""
+    """The encrypted credentials of a store for its shop.
+
+    `are_from_plugin` means that the REST keys came from the WordPress plugin.
+    """
 
     webhook_secret: str
     consumer_key: str | None
     consumer_secret: str | None
+    are_from_plugin: bool
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> int:
@@ -141,7 +145,7 @@ def list_all(connection: Connection) -> list[Store]:
 def credentials(connection: Connection, store_id: int) -> ShopCredentials:
     """Return the encrypted credentials of a store."""
     row = connection.execute(_CREDENTIALS, {"id": store_id}).one()
-    return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret)
+    return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret, row.has_plugin_keys)
 
 
 def connected_at(connection: Connection, store_id: int) -> datetime:
@@ -265,6 +269,9 @@ def _to_store(row: Row[Any]) -> Store:
         former_slugs=tuple(row.former_slugs or ()),
         accepted_sources=tuple(row.accepted_sources or ()),
         shortcode=read_shortcode(row.shortcode),
+        seller_name=row.seller_name,
+        seller_address=row.seller_address,
+        seller_vat_id=row.seller_vat_id,
         low_balance_thresholds=tuple(
             found for value in row.low_balance_thresholds or () if (found := read_threshold(value)) is not None
         ),

@@ -46,6 +46,10 @@ stores = Table(
     Column("shortcode", JSON(none_as_null=True)),
     # Whether a person was ever erased: only then are orders compared with erased users.
     Column("has_erased", Boolean, nullable=False, server_default=false()),
+    # The seller on receipts; the store's name is used where there is none.
+    Column("seller_name", String(200), nullable=False, server_default=""),
+    Column("seller_address", String(500), nullable=False, server_default=""),
+    Column("seller_vat_id", String(50), nullable=False, server_default=""),
     # Set while the store is being removed: it is no longer shown or served.
     Column("removing_at", Instant),
 )

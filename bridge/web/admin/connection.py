@@ -17,7 +17,7 @@ from bridge.domain.stores.public_address import host_of
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
 from bridge.services.ops import addresses
-from bridge.services.shop import authorization, backfill, inbox, monitor
+from bridge.services.shop import authorization, backfill, inbox, monitor, shop_keys
 from bridge.services.shop import connection as connections
 from bridge.services.shop import subscriptions as hooks
 from bridge.services.shop.monitor import MonitorContext
@@ -148,7 +148,7 @@ def give_keys(store: str) -> ResponseReturnValue:
 
     def keep(connection: Connection) -> None:
         key, secret = typed.consumer_key, typed.consumer_secret
-        settings.set_keys(
+        shop_keys.set_keys(
             connection,
             found,
             consumer_key=key,

@@ -33,7 +33,7 @@ def purchases_page(connection: Connection, store: Store, user_id: int, *, before
         store=store,
         user_id=user_id,
         name=account.name or account.email or f"user {user_id}",
-        purchases=purchase_rows(connection, store, bought.purchases),
+        purchases=purchase_rows(connection, store, user_id, bought.purchases),
         earlier=bought.next_before,
         is_latest=before is None,
         open_questions=count_exceptions(connection, store),

@@ -86,6 +86,9 @@ def _read(values: Mapping[str, str]) -> dict[str, Any]:
         elif name == "low_balance":
             amount = read_amount(text)
             document[name] = amount if isinstance(amount, int) else text
+        elif name == "seller_address":
+            # Browsers send the lines of a text area with both characters.
+            document[name] = "\n".join(text.splitlines())
         elif text in {"true", "false"}:
             document[name] = text == "true"
         else:

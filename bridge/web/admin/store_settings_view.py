@@ -166,6 +166,8 @@ def describe(name: str, value: Any) -> str:
         return number(value)
     if name == "week_start":
         return str(value).capitalize()
+    if name == "seller_address":
+        return ", ".join(str(value or "").splitlines()) or "–"
     return _typed(value) or "–"
 
 
@@ -178,6 +180,9 @@ LABELS = {
     "purchase_url": "Page that sells tokens",
     "low_balance": "Low balance",
     "low_balance_thresholds": "Further alerts",
+    "seller_name": "Seller on receipts",
+    "seller_address": "Address on receipts",
+    "seller_vat_id": "VAT ID on receipts",
 } | {choice.name: choice.label for choice in CHOICES}
 """The name of each setting, as the page shows it."""
 

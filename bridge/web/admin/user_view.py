@@ -18,7 +18,7 @@ from bridge.services.orders import comparisons, purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
-from bridge.web.admin import shop_links, users_view
+from bridge.web.admin import shop_links, user_receipt, users_view
 from bridge.web.admin.curl import Calls
 from bridge.web.admin.explain_view import Explained as Explained
 from bridge.web.admin.explain_view import ExplainForm as ExplainForm
@@ -74,7 +74,10 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
-    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce, `sync` its comparison."""
+    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce, `sync` its comparison.
+
+    `receipt` is the path of its receipt.
+    """
 
     order_number: str
     url: str
@@ -85,6 +88,7 @@ class PurchaseRow:
     tokens: int
     reversed: int
     sync: SyncBadge
+    receipt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def user_page(
         entries=_entries(connection, entries[:ENTRIES], known.policy, zone),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=shown.before is None,
-        purchases=purchase_rows(connection, store, bought.purchases),
+        purchases=purchase_rows(connection, store, user_id, bought.purchases),
         earlier=bought.next_before,
         is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
@@ -212,14 +216,16 @@ def _entry(entry: Entry, spend: Spend | None, policy: Policy, zone: tzinfo) -> E
     )
 
 
-def purchase_rows(connection: Connection, store: Store, bought: Sequence[Purchase]) -> tuple[PurchaseRow, ...]:
-    """Return purchases as rows of a table."""
+def purchase_rows(
+    connection: Connection, store: Store, user_id: int, bought: Sequence[Purchase]
+) -> tuple[PurchaseRow, ...]:
+    """Return purchases of a user as rows of a table."""
     compared = comparisons.find(connection, store.id, [purchase.order_number for purchase in bought])
     zone = store.calendar.zone
-    return tuple(_purchase(store, each, badge(compared.get(each.order_number), zone)) for each in bought)
+    return tuple(_purchase(store, user_id, each, badge(compared.get(each.order_number), zone)) for each in bought)
 
 
-def _purchase(store: Store, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
+def _purchase(store: Store, user_id: int, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
     return PurchaseRow(
         order_number=purchase.shown_number,
         url=shop_links.order_url(store, purchase.order_number),
@@ -230,4 +236,5 @@ def _purchase(store: Store, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
         tokens=purchase.tokens,
         reversed=purchase.reversed,
         sync=sync,
+        receipt=user_receipt.url_of(store.slug, user_id, purchase.order_number),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from flask import Response, request
@@ -13,7 +14,8 @@ from bridge.storage.engine.database import Connection
 
 Rows = Callable[[Connection], Iterator[Sequence[str | int]]]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet ignores white space before a formula, and some accept its full-width signs.
+_FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 
 def wants_csv() -> bool:
@@ -42,6 +44,6 @@ def csv_response(rows: Rows, *, name: str) -> Response:
 
 def safe(value: str | int) -> str | int:
     """Return the value for a table; a text that a spreadsheet would run as a formula is quoted."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return value

@@ -230,8 +230,10 @@ def _responses(declared: Operation, access: str | None, *, has_variables: bool) 
     if declared.status != 204:
         good["content"] = {kind: _content(declared, kind) for kind in declared.media}
     responses = {str(declared.status): good}
-    if "text/csv" in declared.media:
+    if {"text/csv", "application/pdf", "application/zip"} & set(declared.media):
         good["headers"] |= _headers("Content-Disposition")
+    if "application/pdf" in declared.media:
+        good["headers"] |= _headers("Content-Language")
     if declared.media == ("text/html",) and access:
         good["headers"] |= _headers("ETag", "Content-Language")
         responses["304"] = {"description": "Not changed since If-None-Match.", "headers": _headers("ETag")}

@@ -104,10 +104,7 @@ def get_package(product: str, variation: str) -> Response:
 def put_package(product: str, variation: str) -> Response:
     """Set the tokens of a product or variation. Orders that wait for the amount are granted."""
     body = read_body(PackageIn)
-    if (body.plan is None) != (body.months is None):
-        raise InvalidRequest(
-            fields=[FieldError("months" if body.months is None else "plan", "send plan and months together")]
-        )
+    check_plan(body)
     product_id, variation_id = _product(product, variation)
     who, now = caller(), utcnow()
     package = in_transaction(
@@ -184,6 +181,14 @@ def decide_past_orders(product: str, variation: str) -> Response:
     late_packages.settle_package(transaction, store, package, now=now, may_go_on=lambda: time.monotonic() < until)
     with reading() as connection:
         return json_response(_package_document(connection, who.store_id, package))
+
+
+def check_plan(body: PackageIn) -> None:
+    """Raise `InvalidRequest` for a plan without months, or months without a plan."""
+    if (body.plan is None) != (body.months is None):
+        raise InvalidRequest(
+            fields=[FieldError("months" if body.months is None else "plan", "send plan and months together")]
+        )
 
 
 def _package_document(connection: Connection, store_id: int, package: Package) -> dict[str, Any]:

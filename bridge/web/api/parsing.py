@@ -103,6 +103,7 @@ ThresholdValue = Annotated[
 """Tokens, or a share of the last grant such as `20%`."""
 Movement = Annotated[int, Field(strict=True, ge=-MAX_TOKENS, le=MAX_TOKENS)]
 UserId = Annotated[int, Field(strict=True, ge=1, le=MAX_USER_ID)]
+Text50 = Annotated[str, Field(strict=True, max_length=50), AfterValidator(_printable)]
 Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(_printable)]
 Text200 = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_printable)]
 Text500 = Annotated[str, Field(strict=True, max_length=500), AfterValidator(_printable)]

@@ -23,6 +23,7 @@ from bridge.web.api.parsing import (
     Amount,
     Body,
     LimitValue,
+    Text50,
     Text100,
     Text200,
     Text500,
@@ -111,6 +112,12 @@ class StoreIn(Body):
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
     require_reason: StrictBool | None = None
     """True if an admin must give a reason when they change a balance on the credits page."""
+    seller_name: Text200 | None = None
+    """Name of the seller on receipts; the store's name is used if it is empty."""
+    seller_address: Text500 | None = None
+    """Address of the seller on receipts, one line after the other."""
+    seller_vat_id: Text50 | None = None
+    """VAT ID of the seller on receipts."""
 
 
 @bp.get("/modules")

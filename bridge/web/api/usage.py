@@ -53,8 +53,8 @@ _QUERY = (
 def store_usage() -> Response:
     """Return the usage of all users and guests in a range of days.
 
-    By day and module, a store with more than 5,000 users gets figures that a job
-    keeps; `as_of` is their time. All other groupings are read from the history.
+    A store with more than 5,000 users gets figures that jobs keep; `as_of` is
+    their time: at most a minute ago by day and module, five minutes otherwise.
     """
     by, now = _groupings(), utcnow()
     with reading() as connection:

@@ -91,7 +91,7 @@ def put_user(user_id: str) -> Response:
     if profile.email:
         with reading() as connection:
             store = settings.get_by_id(connection, store_id)
-            waiting = apply.list_waiting_for(connection, store, email=profile.email)
+            waiting = apply.list_waiting_for(connection, store, emails=[profile.email])
         apply.check_all(transaction, store, waiting, now=now)
     with reading() as connection:
         account = profiles.get_account(connection, store_id, profile.user_id)

@@ -12,7 +12,7 @@ from itertools import islice
 
 from babel import Locale
 from babel.dates import parse_pattern
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 
 from bridge.domain.stores.zones import zone_label
 
@@ -110,6 +110,21 @@ def money(amount: Decimal, currency: str, language: Language = Language.ENGLISH)
     if not currency:
         return str(format_decimal(amount, format="#,##0.00", locale=locale_of(language)))
     return str(format_currency(amount, currency, locale=locale_of(language)))
+
+
+def decimal(value: int | Decimal, language: Language = Language.ENGLISH) -> str:
+    """Return a number with its decimals, such as `1.5`."""
+    return str(format_decimal(value, locale=locale_of(language), decimal_quantization=False))
+
+
+def percent(value: Decimal, language: Language = Language.ENGLISH) -> str:
+    """Return a number of percent, such as `8.25%`."""
+    return str(format_percent(value / 100, locale=locale_of(language), decimal_quantization=False))
+
+
+def country_name(code: str, language: Language = Language.ENGLISH) -> str:
+    """Return the name of a country by its code of two letters; the code itself if it is unknown."""
+    return str(locale_of(language).territories.get(code, code))
 
 
 @dataclass(frozen=True, slots=True)

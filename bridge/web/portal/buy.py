@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.portal.passes import Access
-from bridge.services.orders import packages as service
-from bridge.services.orders.packages import OfferedPackage
 from bridge.services.portal.sessions import Buyer
+from bridge.services.shop import health
 from bridge.storage.engine.database import Connection
-from bridge.web.context import reading
-from bridge.web.i18n.formatting import Language, isolate, money, number
-from bridge.web.i18n.messages import Texts, texts_of
+from bridge.web.context import reading, utcnow
+from bridge.web.i18n.formatting import Language
 from bridge.web.portal import pages
 from bridge.web.portal import sessions as browser
+from bridge.web.portal.offers import Offer, list_offers
 
 bp = Blueprint("portal_buy", __name__, url_prefix="/account/buy")
-
-MOST = 100
-"""How many packages the page lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A package: what it grants, its price where it is known, and the link that puts it into the cart."""
-
-    name: str
-    tokens: str
-    price: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class BuyPage:
-    """The contents of the page; `shop_url` leads to the store's own page for buying, or is empty."""
+    """The contents of the page; `shop_url` leads to the store's own page for buying, or is empty.
+
+    `is_away` is whether the shop did not answer when it was last read.
+    """
 
     offers: tuple[Offer, ...]
     plans: tuple[Offer, ...]
     shop_url: str
     has_prices: bool
+    is_away: bool
 
 
 @bp.get("")
@@ -49,36 +40,17 @@ class BuyPage:
 def show() -> ResponseReturnValue:
     """Show the packages that are for sale."""
     with reading() as connection:
-        page = buy_page(connection, browser.buyer(), browser.language())
+        page = buy_page(connection, browser.buyer(), browser.language(), now=utcnow())
     return pages.render("portal/buy.html", page=page)
 
 
-def buy_page(connection: Connection, buyer: Buyer, language: Language) -> BuyPage:
+def buy_page(connection: Connection, buyer: Buyer, language: Language, *, now: datetime) -> BuyPage:
     """Return the packages of the buyer's store, those with the fewest tokens first."""
-    found = service.list_offered(connection, buyer.store.id, limit=MOST)
-    texts, shop = texts_of(language), buyer.store.url
-    offers = [(each, _offer(each, shop, texts)) for each in found]
+    offers = list_offers(connection, buyer, language)
     return BuyPage(
-        offers=tuple(offer for each, offer in offers if not each.package.months),
-        plans=tuple(offer for each, offer in offers if each.package.months),
+        offers=tuple(offer for offer in offers if not offer.monthly),
+        plans=tuple(offer for offer in offers if offer.monthly),
         shop_url=buyer.store.purchase_url,
-        has_prices=any(offer.price for _, offer in offers),
-    )
-
-
-def _offer(offered: OfferedPackage, shop: str, texts: Texts) -> Offer:
-    package, language = offered.package, texts.language
-    tokens = texts.ngettext("{n} token", "{n} tokens", package.tokens or 0)
-    if package.months:
-        tokens = texts.ngettext(
-            "{tokens} a month, for {n} month",
-            "{tokens} a month, for {n} months",
-            package.months,
-            tokens=number(package.tokens or 0, language),
-        )
-    return Offer(
-        name=isolate(package.name or package.plan or tokens, language),
-        tokens=tokens,
-        price="" if offered.price is None else money(offered.price, offered.currency, language),
-        url=f"{shop.rstrip('/')}/?add-to-cart={package.variation_id or package.product_id}",
+        has_prices=any(offer.price for offer in offers),
+        is_away=health.is_away(connection, buyer.store, now=now),
     )

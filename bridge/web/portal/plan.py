@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from bridge.web.i18n.formatting import Language, LocalTime, isolate, local_time,
 from bridge.web.i18n.messages import Texts, texts_of
 from bridge.web.portal import pages
 from bridge.web.portal import sessions as browser
+from bridge.web.portal.offers import Offer, list_offers
 
 bp = Blueprint("portal_plan", __name__, url_prefix="/account/plan")
 
@@ -52,11 +54,17 @@ class TermRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanPage:
-    """The contents of the page; without a plan, `usage` is None and `running` is empty."""
+    """The contents of the page; without a plan, `usage` is None and `running` is empty.
+
+    `offers` are the plans for sale, and `words` what buying each does to a plan that
+    runs, by its product.
+    """
 
     usage: AllowanceRow | None
     running: tuple[Running, ...]
     terms: tuple[TermRow, ...]
+    offers: tuple[Offer, ...]
+    words: Mapping[int, str]
     zone: str
 
 
@@ -74,13 +82,25 @@ def plan_page(connection: Connection, buyer: Buyer, language: Language, *, now: 
     known, texts = get_overview(connection, buyer.account, now=now), texts_of(language)
     found = plans.of_account(connection, buyer.account, known.policy.calendar.zone, now=now)
     terms = found.terms[:TERMS]
+    offers = tuple(offer for offer in list_offers(connection, buyer, language) if offer.monthly)
     numbers = purchases.shown_numbers(connection, buyer.store.id, {term.order_number for term in terms})
     return PlanPage(
         usage=allowances.plan_row(known.policy, known.plan, language, now=now),
         running=tuple(_running(each, buyer, texts) for each in found.running),
         terms=tuple(_term(term, numbers.get(term.order_number, ""), buyer, texts) for term in terms),
+        offers=offers,
+        words={offer.product_id: _word(offer, found.running, texts) for offer in offers},
         zone=zone_name(known.policy.calendar.zone),
     )
+
+
+def _word(offer: Offer, running: Sequence[Allotment], texts: Texts) -> str:
+    """Return what buying a plan does: it extends the same one, or gives more tokens than any that runs."""
+    if any(each.product_id == offer.product_id for each in running):
+        return texts.gettext("Extend")
+    if running and offer.monthly > max(each.tokens for each in running):
+        return texts.gettext("Upgrade")
+    return texts.gettext("Add to cart")
 
 
 def _running(found: Allotment, buyer: Buyer, texts: Texts) -> Running:

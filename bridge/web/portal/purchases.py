@@ -23,6 +23,7 @@ from bridge.web.i18n.formatting import Language, LocalTime, isolate, local_time,
 from bridge.web.i18n.messages import Texts, marked, texts_of
 from bridge.web.portal import pages, tables
 from bridge.web.portal import sessions as browser
+from bridge.web.receipts.response import receipt_response
 
 bp = Blueprint("portal_purchases", __name__, url_prefix="/account/purchases")
 
@@ -46,6 +47,7 @@ class PurchaseRow:
     refunded: str
     left: str
     percent_left: int | None
+    receipt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,14 @@ def download() -> Response:
     )
 
 
+@bp.get("/<order>/receipt.pdf")
+@browser.needs(Access.FULL)
+def receipt(order: str) -> ResponseReturnValue:
+    """Send the receipt of one purchase."""
+    buyer = browser.buyer()
+    return receipt_response(buyer.store, buyer.account, path_number(order, "order"), language=browser.language())
+
+
 def purchases_page(connection: Connection, buyer: Buyer, before: int | None, language: Language) -> PurchasesPage:
     """Return the purchases below the order number `before`, or the newest."""
     found = service.list_purchases(connection, buyer.account, before=before, limit=PAGE)
@@ -109,6 +119,7 @@ def _row(buyer: Buyer, purchase: Purchase, left: Mapping[int, int], texts: Texts
         refunded=texts.ngettext("{n} refunded", "{n} refunded", purchase.reversed) if purchase.reversed else "",
         left=_left(texts, rest, kept) if kept else "",
         percent_left=percent_of(rest, kept) if kept else None,
+        receipt=url_for("portal_purchases.receipt", order=purchase.order_number),
     )
 
 

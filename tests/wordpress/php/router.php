@@ -3,6 +3,11 @@
  * Answers requests of PHP's own web server: files as they are, everything else by WordPress.
  */
 
+if ( '/run-code-of-the-tests' === $_SERVER['REQUEST_URI'] ) {
+	require __DIR__ . '/run.php';
+	exit;
+}
+
 $path = (string) parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH );
 $file = $_SERVER['DOCUMENT_ROOT'] . $path;
 

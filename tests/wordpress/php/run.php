@@ -2,22 +2,22 @@
 /**
  * Runs code that the tests send, inside the site; the first run installs the site.
  *
- * Usage: php run.php FOLDER, with a JSON document on the standard input.
+ * Receives a JSON document with the code and the values of its variables.
  */
 
-$sent = json_decode( (string) stream_get_contents( STDIN ), true );
+$sent = json_decode( (string) file_get_contents( 'php://input' ), true );
 
-$_SERVER['HTTP_HOST']      = (string) parse_url( (string) getenv( 'TESTS_SITE_URL' ), PHP_URL_HOST );
 $_SERVER['REQUEST_URI']    = '/';
 $_SERVER['REQUEST_METHOD'] = 'GET';
+$_COOKIE                   = array();
 
 if ( isset( $sent['values']['install'] ) ) {
 	define( 'WP_INSTALLING', true );
 }
-if ( ! empty( $sent['values']['uninstalling'] ) ) {
+if ( ! empty( $sent['values']['is_admin'] ) ) {
 	define( 'WP_ADMIN', true );
 }
-require $argv[1] . '/wp-load.php';
+require $_SERVER['DOCUMENT_ROOT'] . '/wp-load.php';
 
 if ( isset( $sent['values']['install'] ) ) {
 	require_once ABSPATH . 'wp-admin/includes/upgrade.php';

@@ -46,3 +46,29 @@ add_action(
 		}
 	}
 );
+
+// A page that prints its nonce, and one that spends for the visitor.
+add_shortcode(
+	'nonce_of_the_tests',
+	static function () {
+		return 'nonce=' . wp_create_nonce( 'wp_rest' );
+	}
+);
+add_action(
+	'template_redirect',
+	static function () {
+		if ( isset( $_GET['guest_of_the_tests'] ) ) {
+			$spend = token_bridge_spend( array( 'module' => 'chat', 'tokens' => 30 ) );
+			exit( 'guest spent ' . $spend->tokens() . ' ' . $spend->code() );
+		}
+	}
+);
+
+foreach ( array( 'exhausted', 'replenished' ) as $name ) {
+	add_action(
+		'token_bridge_' . $name,
+		static function ( $user_id ) use ( $name ) {
+			update_option( 'actions_of_the_tests', array_merge( (array) get_option( 'actions_of_the_tests', array() ), array( "$name $user_id" ) ) );
+		}
+	);
+}

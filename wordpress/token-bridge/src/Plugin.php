@@ -10,6 +10,17 @@ namespace TokenBridge;
 use TokenBridge\Admin\ConnectActions;
 use TokenBridge\Admin\ConnectScreen;
 use TokenBridge\Admin\Menu;
+use TokenBridge\Admin\SettingsAction;
+use TokenBridge\Admin\SettingsScreen;
+use TokenBridge\Events\EventReceiver;
+use TokenBridge\Metering\Proxy;
+use TokenBridge\Orders\ChangeWatcher;
+use TokenBridge\Orders\Completion;
+use TokenBridge\Orders\LineStamp;
+use TokenBridge\Orders\MinimalCheckout;
+use TokenBridge\Products\ProductPanel;
+use TokenBridge\Products\ProductSaver;
+use TokenBridge\Users\UserWatcher;
 use TokenBridge\Widget\Block;
 use TokenBridge\Widget\FragmentDropper;
 use TokenBridge\Widget\Shortcodes;
@@ -78,6 +89,14 @@ final class Plugin {
 			new Block( $this->services ),
 			new Uncacheable(),
 			new FragmentDropper( $this->services->fragment_cache() ),
+			$this->services->sender(),
+			new EventReceiver( $this->services->connection_option() ),
+			new Proxy( $this->services ),
+			new ChangeWatcher( $this->services->connection(), $this->services->settings(), $this->services->outbox() ),
+			new UserWatcher( $this->services->connection(), $this->services->outbox() ),
+			new LineStamp( $this->services->packages() ),
+			new Completion( $this->services->settings(), $this->services->packages() ),
+			new MinimalCheckout( $this->services->settings(), $this->services->packages() ),
 		];
 		return is_admin() ? array_merge( $features, $this->admin_features() ) : $features;
 	}
@@ -87,8 +106,11 @@ final class Plugin {
 	 */
 	private function admin_features(): array {
 		return [
-			new Menu( new ConnectScreen( $this->services ) ),
+			new Menu( new ConnectScreen( $this->services ), new SettingsScreen( $this->services->settings() ) ),
 			new ConnectActions( $this->services ),
+			new SettingsAction( $this->services->settings() ),
+			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),
+			new ProductSaver( $this->services->packages() ),
 		];
 	}
 }

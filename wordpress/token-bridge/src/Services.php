@@ -18,8 +18,16 @@ use TokenBridge\Connection\ConnectionOption;
 use TokenBridge\Connection\Connector;
 use TokenBridge\Connection\Setup;
 use TokenBridge\Connection\Webhooks;
+use TokenBridge\Metering\Meter;
+use TokenBridge\Outbox\CallDelivery;
+use TokenBridge\Outbox\DocumentDelivery;
+use TokenBridge\Outbox\Outbox;
+use TokenBridge\Outbox\Sender;
+use TokenBridge\Outbox\UserDelivery;
+use TokenBridge\Products\PackageAdvice;
 use TokenBridge\Products\PackageList;
 use TokenBridge\Products\Packages;
+use TokenBridge\Products\Prices;
 use TokenBridge\Transfer\PackageSource;
 use TokenBridge\Transfer\Transfer;
 use TokenBridge\Transfer\UserSource;
@@ -79,8 +87,34 @@ final class Services {
 		return new Packages();
 	}
 
+	public function prices(): Prices {
+		return new Prices( $this->transport() );
+	}
+
+	public function package_advice(): PackageAdvice {
+		return new PackageAdvice( $this->packages(), $this->settings() );
+	}
+
 	public function transfer(): Transfer {
 		return new Transfer( $this->transport(), new UserSource( new UserList() ), new PackageSource( new PackageList( $this->packages() ) ) );
+	}
+
+	public function outbox(): Outbox {
+		return new Outbox();
+	}
+
+	public function sender(): Sender {
+		$transport = $this->transport();
+		return new Sender(
+			$this->outbox(),
+			new DocumentDelivery( $this->connection() ),
+			new UserDelivery( $transport ),
+			new CallDelivery( $transport )
+		);
+	}
+
+	public function meter(): Meter {
+		return new Meter( $this->connection(), $this->transport(), $this->outbox() );
 	}
 
 	public function fragment_cache(): FragmentCache {

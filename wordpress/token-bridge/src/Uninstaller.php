@@ -28,6 +28,7 @@ final class Uninstaller {
 		( new Services() )->setup()->undo();
 		$this->delete_scheduled();
 		$this->delete_options();
+		Outbox\Outbox::drop_table();
 	}
 
 	private function on_each_site( callable $act ): void {

@@ -23,6 +23,8 @@ class ExportOut(Answer):
     """ID of the user in the shop."""
     profiles: Rows
     """The user, and users who were merged into it: profile, balance, debt."""
+    former_contacts: Rows
+    """Earlier emails and names."""
     merges: Rows
     """Merges into the user."""
     erasures: Rows
@@ -53,6 +55,8 @@ class ExportOut(Answer):
     """Limits set for the user alone."""
     limit_resets: Rows
     """Manual resets of limits."""
+    confirmations: Rows
+    """When the user last confirmed to pay from the balance, by module."""
     linked_sites: Rows
     """Linked sites."""
     link_codes: Rows

@@ -62,8 +62,8 @@ class UnreadableAmount(Answer):
     """The reason as a sentence."""
 
 
-class PackageOut(Answer):
-    """A product of the shop and the tokens it grants."""
+class PackageAmount(Answer):
+    """The tokens that a product of the shop grants."""
 
     product: Annotated[int, Field(examples=[10])]
     """ID of the product in the shop."""
@@ -89,6 +89,11 @@ class PackageOut(Answer):
     """State of the product."""
     unreadable: UnreadableAmount | None
     """The shop's amount if it cannot be read."""
+
+
+class PackageOut(PackageAmount):
+    """A product of the shop and the tokens it grants."""
+
     orders_waiting: Annotated[int, Field(ge=0, examples=[0])]
     """Orders that wait for an amount or a decision, counted up to a thousand."""
     decision: Annotated[str | None, Field(examples=[None])]
@@ -130,3 +135,9 @@ class StoreOut(Answer):
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
     require_reason: Annotated[bool, Field(examples=[False])]
     """True if an admin must give a reason when they change a balance on the credits page."""
+    seller_name: Annotated[str, Field(examples=["Shop Ltd"])]
+    """Name of the seller on receipts; the store's name is used if it is empty."""
+    seller_address: Annotated[str, Field(examples=["1 Test Street\nParis"])]
+    """Address of the seller on receipts, one line after the other."""
+    seller_vat_id: Annotated[str, Field(examples=["FR12345678901"])]
+    """VAT ID of the seller on receipts."""

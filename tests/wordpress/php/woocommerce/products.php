@@ -106,3 +106,15 @@ function woocommerce_wp_text_input( $field ) {
 	$value = $field['value'] ?? get_post_meta( get_the_ID(), $field['id'], true );
 	echo '<p class="form-field"><label for="' . esc_attr( $field['id'] ) . '">' . esc_html( $field['label'] ) . '</label><input type="text" name="' . esc_attr( $field['name'] ?? $field['id'] ) . '" id="' . esc_attr( $field['id'] ) . '" value="' . esc_attr( $value ) . '"></p>';
 }
+
+/**
+ * Collects errors of the product form.
+ */
+class WC_Admin_Meta_Boxes {
+
+	public static $errors = array();
+
+	public static function add_error( $text ) {
+		self::$errors[] = $text;
+	}
+}

@@ -49,7 +49,14 @@ add_action(
 add_action(
 	'init',
 	static function () {
-		register_post_type( 'product', array( 'public' => true ) );
+		register_post_type(
+			'product',
+			array(
+				'public'       => true,
+				'map_meta_cap' => true,
+				'capabilities' => array( 'edit_post' => 'edit_product' ),
+			)
+		);
 		register_post_type( 'product_variation', array( 'public' => false ) );
 		register_post_type( 'shop_order', array( 'public' => false ) );
 	}

@@ -46,7 +46,8 @@ final class HttpTransport implements Transport {
 	 * @return array<string, mixed>
 	 */
 	private function arguments( Request $request ): array {
-		$body = null === $request->body ? null : wp_json_encode( $request->body );
+		// An empty array would become a list.
+		$body = null === $request->body ? null : wp_json_encode( $request->body ? $request->body : new \stdClass() );
 		return [
 			'method'              => $request->method,
 			'timeout'             => $request->seconds,

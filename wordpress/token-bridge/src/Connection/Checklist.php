@@ -20,6 +20,9 @@ final class Checklist {
 	/** Seconds by which the two clocks may differ. */
 	private const CLOCK_SECONDS = 300;
 
+	/** Problems of the bridge that are listed. */
+	private const MAX_ISSUES = 10;
+
 	/** @var Connection */
 	private $connection;
 
@@ -48,6 +51,7 @@ final class Checklist {
 			$found = array_merge( $found, [ $this->shop(), $this->webhooks(), $this->rest_access(), $this->transfer() ] );
 		}
 		$found[] = $this->background();
+		$found   = array_merge( $found, $this->connection->is_store() ? $this->seen_by_bridge() : [] );
 		return array_values( array_filter( $found ) );
 	}
 
@@ -125,6 +129,20 @@ final class Checklist {
 			return new CheckResult( 'transfer', CheckResult::OK, __( 'All users and packages were sent.', 'token-bridge' ) );
 		}
 		return new CheckResult( 'transfer', CheckResult::WAITING, __( 'Users and packages are being sent in the background.', 'token-bridge' ) );
+	}
+
+	/**
+	 * Returns the problems that the bridge has found with this shop.
+	 *
+	 * @return CheckResult[]
+	 */
+	private function seen_by_bridge(): array {
+		$health = $this->transport->send( Request::get( '/v1/store/health' )->patient() )->document();
+		$found  = [];
+		foreach ( array_slice( (array) ( $health['issues'] ?? [] ), 0, self::MAX_ISSUES ) as $issue ) {
+			$found[] = new CheckResult( 'issue', CheckResult::WARNING, (string) ( $issue['sentence'] ?? '' ) );
+		}
+		return $found;
 	}
 
 	private function background(): CheckResult {

@@ -18,6 +18,9 @@ final class RestKey {
 
 	private const TABLE = 'woocommerce_api_keys';
 
+	/** The bridge checks the shop with the key before it answers. */
+	private const SECONDS = 40;
+
 	/** @var Transport */
 	private $transport;
 
@@ -38,7 +41,7 @@ final class RestKey {
 			'consumer_key'    => $key,
 			'consumer_secret' => $secret,
 		];
-		$answer = $this->transport->send( Request::put( '/v1/store/rest-keys', $body )->patient() );
+		$answer = $this->transport->send( Request::put( '/v1/store/rest-keys', $body )->patient()->within( self::SECONDS ) );
 		if ( ! $answer->is_ok() ) {
 			$this->remove( $id );
 			$id = 0;

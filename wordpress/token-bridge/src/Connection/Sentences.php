@@ -36,7 +36,7 @@ final class Sentences {
 			Answer::NOT_CONNECTED  => __( 'This site is not connected to Token Bridge. Connect it under Token Bridge → Connect.', 'token-bridge' ),
 			Answer::COPIED         => __( 'This site has another address than the one that was connected, so it may be a copy. Nothing is sent until an admin confirms the address under Token Bridge → Connect.', 'token-bridge' ),
 			Answer::PAUSED         => __( 'Token Bridge did not answer a moment ago. Try again in a minute.', 'token-bridge' ),
-			'not_signed_in'        => __( 'Token Bridge does not accept the access key of this site. It was changed or removed. Connect the site again with a new code.', 'token-bridge' ),
+			'unauthorized'         => __( 'Token Bridge does not accept the access key of this site. It was changed or removed. Connect the site again with a new code.', 'token-bridge' ),
 			'http_404'             => __( 'There is no Token Bridge at this address, or it is too old for this plugin. Check the address in the code, and update Token Bridge.', 'token-bridge' ),
 			'unknown_connect_code' => __( 'Token Bridge does not know this code. It may have expired. Create a new code on the page "Connect a WordPress site" of the console.', 'token-bridge' ),
 			'connect_code_used'    => __( 'This code was used already. Create a new code on the page "Connect a WordPress site" of the console.', 'token-bridge' ),

@@ -9,6 +9,8 @@ namespace TokenBridge\Connection;
 
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
+use TokenBridge\Events\EventEndpoint;
+use TokenBridge\Outbox\Outbox;
 use TokenBridge\Transfer\Transfer;
 
 /**
@@ -55,6 +57,7 @@ final class Setup {
 		}
 		$this->webhooks->install( $connection );
 		$this->grant_rest_access( $connection );
+		$this->option->save( ( new EventEndpoint( $this->transport ) )->subscribe( $this->option->load() ) );
 	}
 
 	/**
@@ -63,9 +66,11 @@ final class Setup {
 	public function undo(): void {
 		$connection = $this->option->load();
 		$this->transfer->stop();
+		( new Outbox() )->clear();
+		( new EventEndpoint( $this->transport ) )->unsubscribe( $connection );
 		$this->webhooks->remove( $connection );
 		( new RestKey( $this->transport ) )->remove( $connection->rest_key_id() );
-		if ( $connection->is_store() ) {
+		if ( $connection->is_connected() ) {
 			$this->transport->send( Request::delete( '/v1/connection' )->patient() );
 		}
 		$this->option->clear();

@@ -14,6 +14,12 @@ use WC_Product;
  */
 final class PackageList {
 
+	/** The bridge's longest name of a product. */
+	private const MAX_NAME = 200;
+
+	/** The bridge's longest name of a plan. */
+	private const MAX_PLAN = 100;
+
 	/** @var Packages */
 	private $packages;
 
@@ -66,12 +72,16 @@ final class PackageList {
 		if ( null === $package ) {
 			return null;
 		}
-		$place = [ 'product' => $product_id ] + ( $variation_id ? [ 'variation' => $variation_id ] : [] );
+		$place = [
+			'product' => $product_id,
+			'name'    => mb_substr( $product->get_name(), 0, self::MAX_NAME ),
+			'source'  => 'shop',
+		] + ( $variation_id ? [ 'variation' => $variation_id ] : [] );
 		if ( ! $package->is_plan() ) {
 			return $place + [ 'tokens' => $package->tokens ];
 		}
 		return $place + [
-			'plan'   => $product->get_name(),
+			'plan'   => mb_substr( $product->get_name(), 0, self::MAX_PLAN ),
 			'tokens' => $package->tokens,
 			'months' => $package->months,
 		];

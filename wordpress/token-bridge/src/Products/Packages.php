@@ -14,11 +14,11 @@ use WC_Product;
  */
 final class Packages {
 
-	public const FLAG        = '_is_token_package';
-	public const TOKENS      = '_tokens_granted';
-	public const PER_MONTH   = '_tokens_per_month';
-	public const MONTHS      = '_plan_months';
-	public const THEIR_FLAG  = '_aipkit_is_token_package';
+	public const FLAG         = '_is_token_package';
+	public const TOKENS       = '_tokens_granted';
+	public const PER_MONTH    = '_tokens_per_month';
+	public const MONTHS       = '_plan_months';
+	public const THEIR_FLAG   = '_aipkit_is_token_package';
 	public const THEIR_TOKENS = '_aipkit_tokens_amount';
 
 	/** Most months of a plan. */
@@ -41,6 +41,13 @@ final class Packages {
 		return 'yes' === self::yes_or_no( $product->get_meta( self::FLAG ) );
 	}
 
+	/**
+	 * Returns whether the AI Power plugin marks a product as a package.
+	 */
+	public function is_marked_by_ai_power( WC_Product $product ): bool {
+		return 'yes' === self::yes_or_no( $product->get_meta( self::THEIR_FLAG ) );
+	}
+
 	private function own( WC_Product $product, WC_Product $marked ): ?Package {
 		if ( ! $this->is_marked( $marked ) ) {
 			return null;
@@ -55,7 +62,7 @@ final class Packages {
 	}
 
 	private function theirs( WC_Product $product ): ?Package {
-		if ( '' !== (string) $product->get_meta( self::FLAG ) || 'yes' !== self::yes_or_no( $product->get_meta( self::THEIR_FLAG ) ) ) {
+		if ( ! $this->is_marked_by_ai_power( $product ) ) {
 			return null;
 		}
 		$tokens = TokenAmount::read( $product->get_meta( self::THEIR_TOKENS ) );

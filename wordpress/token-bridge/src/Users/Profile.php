@@ -17,14 +17,16 @@ final class Profile {
 	/**
 	 * Returns the profile that the bridge stores: ID, email, name and all roles.
 	 *
-	 * @return array{id: int, email: string, name: string, roles: string[]}
+	 * An empty email is left out, because the bridge takes none.
+	 *
+	 * @return array{id: int, email?: string, name: string, roles: string[]}
 	 */
 	public static function of( WP_User $user ): array {
-		return [
+		$profile = [
 			'id'    => (int) $user->ID,
-			'email' => (string) $user->user_email,
 			'name'  => mb_substr( (string) $user->display_name, 0, self::MAX_NAME ),
 			'roles' => array_values( (array) $user->roles ),
 		];
+		return $profile + ( '' === (string) $user->user_email ? [] : [ 'email' => $user->user_email ] );
 	}
 }

@@ -1,0 +1,111 @@
+"""The connection of the WordPress plugin: its REST keys, checks of the shop on request, and the end of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.ops.clock import TOLERANCE
+from bridge.domain.shop.authorization import RestKeys
+from bridge.domain.shop.errors import BadShopAddress, CheckRunning, ShopBlocked, ShopRefused
+from bridge.domain.stores.principals import Caller
+from bridge.services.shop import authorization, monitor, shop_keys
+from bridge.services.shop.monitor import MonitorContext
+from bridge.services.sites import sites
+from bridge.services.stores import access_keys, settings
+from bridge.services.transactions import in_transaction
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
+
+CHECK_SECONDS = 15.0
+"""How long a check may call the shop while the plugin waits."""
+FRESH = timedelta(seconds=5)
+"""How old the last check may be to be returned in place of a new one."""
+
+
+class ShopChecks:
+    """The checks that callers of this process wait for: one for each store, so that none can fill all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[int] = set()
+
+    @contextmanager
+    def one(self, store_id: int) -> Iterator[None]:
+        """Run a check of a store; raises `CheckRunning` during another one."""
+        with self._lock:
+            if store_id in self._running:
+                raise CheckRunning()
+            self._running.add(store_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(store_id)
+
+
+def receive_keys(
+    monitoring: MonitorContext, checks: ShopChecks, caller: Caller, keys: RestKeys, *, now: datetime
+) -> None:
+    """Store the REST keys of the caller's shop, and check the shop with them; no transaction may be open.
+
+    Keys that the shop refuses are not stored: raises `InvalidRequest` or the
+    `ShopUnreachable`. If the shop does not answer, they are stored, because the site
+    itself sent them, and the check stores the reason. Raises `CheckRunning`.
+    """
+    with monitoring.transaction() as connection:
+        store = settings.get_by_id(connection, caller.store_id)
+    with checks.one(store.id):
+        try:
+            authorization.check_keys(monitoring.shops, store.url, keys, seconds=CHECK_SECONDS)
+        except ShopUnreachable as error:
+            if isinstance(error, BadShopAddress) or (
+                isinstance(error, ShopRefused) and not isinstance(error, ShopBlocked)
+            ):
+                raise
+        in_transaction(
+            monitoring.transaction,
+            lambda connection: shop_keys.set_keys(
+                connection,
+                store,
+                consumer_key=keys.consumer_key,
+                consumer_secret=keys.consumer_secret,
+                vault_=monitoring.shops.vault,
+                actor=caller.name,
+                now=now,
+                are_from_plugin=True,
+            ),
+        )
+        monitor.watch(monitoring, store, now=now, may_repair=False)
+
+
+def check(monitoring: MonitorContext, checks: ShopChecks, store_id: int, *, now: datetime) -> None:
+    """Check a shop now and store the result, unless it was just checked; no transaction may be open.
+
+    Raises `CheckRunning`.
+    """
+    with monitoring.transaction() as connection:
+        store = settings.get_by_id(connection, store_id)
+        looked_at = sync_state.find(connection, store_id).looked_at
+    if looked_at is not None and -TOLERANCE <= now - looked_at < FRESH:
+        return
+    with checks.one(store_id):
+        monitor.watch(monitoring, store, now=now, may_repair=False)
+
+
+def disconnect(connection: Connection, caller: Caller, *, now: datetime) -> None:
+    """End the connection of the caller's key: it works no more, and keys and webhooks of the plugin are forgotten.
+
+    The store with its accounts and settings stays, and so do REST keys that did not
+    come from the plugin. A linked site is unlinked.
+    """
+    if caller.site_id:
+        sites.unlink_site(connection, caller.store_id, caller.site_id, actor=caller.name, now=now)
+        return
+    store = settings.get_by_id(connection, caller.store_id)
+    access_keys.revoke(connection, store, caller.key_id, actor=caller.name, now=now)
+    shop_keys.drop_plugin_keys(connection, store, actor=caller.name, now=now)
+    sync_state.change(connection, store.id, webhooks_set_at=None)

@@ -1,0 +1,28 @@
+"""The response with a receipt as a file."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Response
+
+from bridge.domain.accounts.accounts import Account
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import receipts
+from bridge.web.context import reading
+from bridge.web.i18n.formatting import Language
+from bridge.web.receipts import pdf
+from bridge.web.receipts.document import receipt_text
+
+
+def receipt_response(store: Store, account: Account, order_number: int, *, language: Language) -> Response:
+    """Return the receipt of an account's order as a PDF file; raises `UnknownOrder`."""
+    with reading() as connection:
+        receipt = receipts.get_receipt(connection, store, account, order_number)
+    text = receipt_text(receipt, language)
+    response = Response(pdf.render(text), content_type="application/pdf")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", receipt.purchase.shown_number).strip("-.") or str(order_number)
+    response.headers["Content-Disposition"] = f'attachment; filename="receipt-{name}.pdf"'
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Language"] = text.language
+    return response

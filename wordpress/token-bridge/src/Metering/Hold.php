@@ -1,0 +1,18 @@
+<?php
+/**
+ * A hold.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge\Metering;
+
+final class Hold extends Outcome {
+
+	/**
+	 * Returns when the hold ends by itself (RFC 3339).
+	 */
+	public function expires_at(): string {
+		return $this->answer->field( 'expires_at' );
+	}
+}
