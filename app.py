@@ -26,6 +26,7 @@ from bridge.web.admin import template_filters
 from bridge.web.context import utcnow
 from bridge.web.server import body_limits, proxies, public_path, routes, waiting, worker
 from bridge.web.server.asgi import AsgiApp
+from bridge.web.server.web_app import WebApp
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
@@ -62,7 +63,7 @@ def _put_together(config: Config, metrics: Metrics) -> Flask:
         on_write_wait=metrics.note_write_wait,
     )
     group_commit = GroupCommit(database, clock=utcnow, on_batch=metrics.note_batch)
-    app = Flask(__name__)
+    app = WebApp(__name__)
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]
     vault = Vault(config.secret_key)

@@ -8,7 +8,7 @@ from bridge.rendering.documents import format_timestamp
 
 ROLES = "roles_not_recorded"
 _SENTENCES = {
-    ROLES: "Earlier roles are not recorded: these are the roles of now.",
+    ROLES: "The roles of that moment are not recorded: these are later ones.",
     "rules_not_recorded": "Changes of rules are recorded since {since}: before, other rules may have applied.",
     "too_many_changes": "More changes of rules followed than can be taken back: other rules may have applied.",
     "plans_not_recorded": "Earlier states of plans are not recorded: refunded months count as never bought.",

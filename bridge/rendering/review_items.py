@@ -79,6 +79,11 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "More tokens than a balance can hold",
         "{name} (line {line}) would grant more than 9,007,199,254,740,991 tokens, so it changes nothing.",
     ),
+    Question.BALANCE_FULL: (
+        "Balance is full",
+        "{name} (line {line}) grants {tokens} tokens, but the buyer’s balance can hold at most 9,007,199,254,740,991."
+        " These tokens wait. Lower the balance if it is wrong, then check the order again.",
+    ),
     Question.NO_TOKENS: (
         "Less than one token",
         "The quantity of {name} (line {line}) is so small that it grants less than one token.",
@@ -147,7 +152,7 @@ def describe(item: ReviewItem) -> ReviewText:
     label, sentence = _TEXTS.get(
         item.kind, (item.kind.value.replace("_", " ").capitalize(), "This order needs attention.")
     )
-    shown = {name: _shown(value) for name, value in item.parameters.items()}
+    shown = {name: _shown(name, value) for name, value in item.parameters.items()}
     labels = _ONLY_CHOICE if len(item.choices) == 1 else {}
     choices = (
         Choice(value, labels.get(value) or _CHOICES.get((item.kind, value)) or _CHOICES.get((None, value), value))
@@ -163,5 +168,11 @@ class _Blank(dict[str, str]):
         return ""
 
 
-def _shown(value: object) -> str:
+_AMOUNTS = frozenset({"granted", "tokens"})
+"""The parameters that are numbers of tokens; other numbers are ids."""
+
+
+def _shown(name: str, value: object) -> str:
+    if name in _AMOUNTS:
+        return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

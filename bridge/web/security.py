@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, request, session
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, current_app, request, session
+from flask.globals import request_ctx
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from bridge.config import Config
@@ -47,7 +48,11 @@ _csrf = CSRFProtect()
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Marks the cookie as TLS-only if the request came over TLS, also behind a trusted proxy."""
+    """Sessions of the pages only. The cookie is TLS-only if the request came over TLS, also behind a trusted proxy."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session of a page; None on a path for programs, which have none: it stays empty."""
+        return None if is_for_machines(request.path) else super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Return whether the cookie is sent over TLS only."""
@@ -82,22 +87,20 @@ def install(app: Flask, config: Config) -> None:
 
 def _check_counts() -> None:
     """Refuse a query or form with too many fields before reading any of them."""
-    if request.environ.get("QUERY_STRING", "").count("&") >= MAX_QUERY_FIELDS:
+    asked = request_ctx.request
+    if asked.environ.get("QUERY_STRING", "").count("&") >= MAX_QUERY_FIELDS:
         raise InvalidRequest(f"the address has more than {MAX_QUERY_FIELDS} parameters")
-    is_form = request.mimetype == "application/x-www-form-urlencoded" and not is_for_machines(request.path)
+    is_form = not is_for_machines(asked.path) and asked.mimetype == "application/x-www-form-urlencoded"
     # The body is stored, so that the form can still be read.
-    if is_form and request.get_data(cache=True).count(b"&") >= MAX_FORM_FIELDS:
+    if is_form and asked.get_data(cache=True).count(b"&") >= MAX_FORM_FIELDS:
         raise BodyTooLarge(f"the form has more than {MAX_FORM_FIELDS} fields")
 
 
 def _check_form() -> None:
-    if (
-        request.endpoint is None
-        or is_for_machines(request.path)
-        or (request.blueprint or "").startswith(_OWN_FORM_KEYS)
-    ):
+    asked = request_ctx.request
+    if is_for_machines(asked.path) or asked.endpoint is None or (asked.blueprint or "").startswith(_OWN_FORM_KEYS):
         return
-    if "admin" not in session and getattr(current_app.view_functions[request.endpoint], "resumes", False):
+    if "admin" not in session and getattr(current_app.view_functions[asked.endpoint], "resumes", False):
         # Nothing is done for a signed-out browser: the view leads to the sign-in and back to the typed values.
         return
     try:

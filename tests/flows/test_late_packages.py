@@ -265,7 +265,8 @@ def test_one_order_that_cannot_be_granted_stops_no_other(asking, database):
     decide(asking, "grant")
 
     assert balance_of(asking, 2) == 1000
-    assert get(asking, "packages/10")["orders_waiting"] == 1
+    (waiting,) = get(asking, "exceptions")["items"]
+    assert (waiting["id"], [item["kind"] for item in waiting["reviews"]]) == (1, ["balance_full"])
 
 
 @pytest.fixture

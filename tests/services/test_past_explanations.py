@@ -11,12 +11,27 @@ from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Override, 
 from bridge.rendering.documents import format_timestamp
 from bridge.rendering.settings import limit_document, override_document
 from bridge.services.metering.past_rules import read_limit, read_override
+from bridge.services.ops import retention
+from bridge.storage.accounts import role_changes
+from bridge.storage.jobs import service_state
 from bridge.storage.metering import past
 from bridge.web.context import utcnow
-from tests.factories import deliver, give, line, order, put_user, spend
+from tests.factories import customer, deliver, give, line, order, put_user, spend
 from tests.support import ledger_sql
 
-KEYS = ("metered", "price", "rule", "window", "windows", "refused_by", "sources", "balance", "verdict", "paid_by")
+KEYS = (
+    "roles",
+    "metered",
+    "price",
+    "rule",
+    "window",
+    "windows",
+    "refused_by",
+    "sources",
+    "balance",
+    "verdict",
+    "paid_by",
+)
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
@@ -38,7 +53,8 @@ def post(shop, path, body, key):
 
 def act(shop, rng, number, spent, held):
     """Do one thing that changes the values that decide spends."""
-    kind = rng.choice(("spend", "spend", "spend", "refund", "hold", "settle", "give", "limit", "own", "reset", "store"))
+    kinds = ("spend", "spend", "spend", "refund", "hold", "settle", "give", "limit", "own", "reset", "store", "roles")
+    kind = rng.choice(kinds)
     key = f"act-{number}"
     if kind == "spend":
         answer = spend(shop, 2, rng.randint(1, 60), module=rng.choice(("chat", "images")))
@@ -54,6 +70,8 @@ def act(shop, rng, number, spent, held):
         post(shop, f"holds/{hold}/{'capture' if capture else 'release'}", {"tokens": 3} if capture else {}, key)
     elif kind == "give":
         give(shop, 2, rng.randint(1, 100))
+    elif kind == "roles":
+        put_user(shop, 2, roles=rng.choice([[], ["vip"], ["subscriber"], ["subscriber", "vip"]]))
     else:
         change_rules(shop, rng, kind)
 
@@ -91,7 +109,7 @@ def test_every_earlier_answer_is_given_again(shop, database, seed):
     for at, then in answers:
         found = explain(shop, at=format_timestamp(at))
         assert {key: found.get(key) for key in KEYS} == {key: then.get(key) for key in KEYS}
-    assert {gap["code"] for gap in found["not_recorded"]} <= {"roles_not_recorded", "plans_not_recorded"}
+    assert {gap["code"] for gap in found["not_recorded"]} <= {"plans_not_recorded"}
     assert ledger_sql.faults(database) == []
 
 
@@ -147,16 +165,87 @@ def test_unrecorded_values_are_named(shop, database):
     at = utcnow()
     assert explain(shop, at=format_timestamp(at))["not_recorded"] == []
 
-    put_user(shop, 2, roles=["editor"])
-    (gap,) = explain(shop, at=format_timestamp(at))["not_recorded"]
-    assert (gap["code"], gap["since"]) == ("roles_not_recorded", None)
-    # As after an update: the store is older than the record of its changes.
+    put_user(shop, 2, name="Ada")
+    assert explain(shop, at=format_timestamp(at))["not_recorded"] == []
+    # As after an update: the user and the store are older than the record of their changes.
     with database.transaction() as connection:
         connection.exec_driver_sql("delete from changes")
+        service_state.put(connection, role_changes.BEGINNING, "", now=utcnow())
     put(shop, "store", {"low_balance": 7})
     gaps = explain(shop, at=format_timestamp(at))["not_recorded"]
     assert [each["code"] for each in gaps] == ["roles_not_recorded", "rules_not_recorded"]
     assert datetime.fromisoformat(gaps[1]["since"]) > at
+
+
+def _by_profile(shop, roles):
+    put_user(shop, 2, roles=roles)
+
+
+def _by_spend(shop, roles):
+    assert spend(shop, 2, 1, user={"id": 2, "roles": roles}, module="images").status_code == 201
+
+
+def _by_webhook(shop, roles):
+    document = customer(2, "ada@example.test", role=roles[0])
+    assert deliver(shop, document, "customer.updated").status_code == 200
+
+
+@pytest.mark.parametrize("change", [_by_profile, _by_spend, _by_webhook])
+def test_roles_of_that_moment_decide(shop, change):
+    put(shop, "modules/images", {"label": "Images"})
+    put(shop, "limits/images", {"period": "daily", "rules": {"user": "unlimited"}})
+    put(shop, "limits/chat", {"period": "daily", "rules": {"user": 10, "role:customer": 20, "role:vip": 500}})
+    put_user(shop, 2, name="Ada")
+    moments = [utcnow()]
+    for roles in (["customer"], ["vip"], ["customer"]):
+        change(shop, roles)
+        moments.append(utcnow())
+
+    found = [explain(shop, at=format_timestamp(at)) for at in moments]
+
+    assert [each["roles"] for each in found] == [[], ["customer"], ["vip"], ["customer"]]
+    assert [each["rule"]["limit"] for each in found] == [10, 20, 500, 20]
+    assert [each["verdict"] for each in found] == [
+        *("insufficient_tokens", "insufficient_tokens", "accepted", "insufficient_tokens")
+    ]
+    assert [each["not_recorded"] for each in found] == [[], [], [], []]
+
+
+def test_spend_that_states_roles_is_explained_by_them(shop, database):
+    put(shop, "limits/chat", {"period": "daily", "rules": {"user": 10, "role:vip": 500}})
+    put_user(shop, 2, name="Ada", roles=["customer"])
+    made = spend(shop, 2, 50, user={"id": 2, "roles": ["vip"]}).json
+    new = spend(shop, 3, 50, user={"id": 3, "roles": ["vip"]}).json
+    put_user(shop, 2, roles=["customer"])
+
+    for user, spent in ((2, made), (3, new)):
+        found = explain(shop, user=user, at=spent["created_at"])
+        assert (found["roles"], found["verdict"], found["not_recorded"]) == (["vip"], "accepted", [])
+    # The first roles of a user follow none, and equal roles are no change.
+    put_user(shop, 2, roles=["customer"])
+    assert len(ledger_sql.rows(database, "select id from role_changes")) == 2
+
+
+def test_roles_are_not_known_after_the_person_was_erased(shop, database):
+    put(shop, "limits/chat", {"period": "daily", "rules": {"user": 10, "role:vip": 500}})
+    put_user(shop, 2, roles=["vip"])
+    put_user(shop, 2, roles=["customer"])
+    at = format_timestamp(utcnow())
+    assert shop.client.delete("/v1/users/2", headers=shop.headers).status_code == 200
+
+    found = explain(shop, at=at)
+
+    assert [gap["code"] for gap in found["not_recorded"]] == ["roles_not_recorded"]
+    assert ledger_sql.rows(database, "select id from role_changes") == []
+
+
+def test_changes_of_roles_are_kept_as_long_as_they_are_said_to_be(shop, database):
+    put_user(shop, 2, roles=["vip"])
+    put_user(shop, 2, roles=["customer"])
+    for days, left in ((399, 1), (401, 0)):
+        with database.transaction() as connection:
+            retention.steps(now=utcnow() + timedelta(days=days))["roles"](connection)
+        assert len(ledger_sql.rows(database, "select id from role_changes")) == left
 
 
 @one_engine

@@ -1,5 +1,8 @@
 import re
 
+from bridge.storage.accounts import role_changes
+from bridge.storage.jobs import service_state
+from bridge.web.context import utcnow
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
 from tests.support.pages import read, sign_in
 
@@ -37,7 +40,7 @@ def test_page_shows_ledger_and_purchases(app, shop):
     # A reversal that became debt counts in full: nothing of the purchase is left.
     texts = [row[1:2] + row[4:] for row in page.rows if row[1] in {"Reversal", "Spend", "Grant"}]
     assert texts == [["Reversal", "−500debt +700", "0"], ["Spend", "−700", "500"], ["Grant", "+1,200", "1,200"]]
-    [purchase] = [row for row in page.rows if len(row) == 8]
+    [purchase] = [row for row in page.rows if len(row) == 9]
     assert purchase[0] == "41"
     assert purchase[2:7] == ["Tokens <600> × 2", "refunded", "10.00 USD", "1,200", "1,200"]
     assert _figures(page) == {"Balance": "0", "Debt": "700", "Used in 30 days": "700", "Purchased": "0"}
@@ -84,7 +87,7 @@ def test_many_purchases_are_read_page_by_page(app, shop):
     first = read(client.get(USER))
     second = read(client.get(first.links["Earlier"]))
 
-    orders = [row[0] for page in (first, second) for row in page.rows if len(row) == 8]
+    orders = [row[0] for page in (first, second) for row in page.rows if len(row) == 9]
     assert orders == [str(number) for number in range(12, 0, -1)]
     assert second.links["Latest"] == f"{USER}#purchases"
 
@@ -98,7 +101,7 @@ def test_invalid_addresses_are_refused(app, shop):
     assert client.get("/admin/shop/credits/x").status_code == 422
 
 
-def test_spend_in_the_ledger_leads_to_its_explanation(app, shop):
+def test_spend_in_the_ledger_leads_to_its_explanation(app, shop, database):
     put_user(shop, 2, roles=["subscriber"])
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
     give(shop, 2, 20)
@@ -112,10 +115,14 @@ def test_spend_in_the_ledger_leads_to_its_explanation(app, shop):
 
     assert "Accepted. 110 tokens: 20 from the balance, 90 from the free limit." in page
     assert "Limit of all users: 100 tokens each day." in page
-    assert "Earlier roles are not recorded: these are the roles of now." in page
+    assert 'class="gaps"' not in page
     local = re.search(r'name="at" type="datetime-local" step="1" value="([^"]+)"', page)[1]
     assert client.get(f"{USER}?module=chat&tokens=1&at={local}").status_code == 200
     for at, words in (("soon", "Enter a date and a time"), ("2099-01-01T00:00", "must not be in the future")):
         answer = client.get(USER, query_string={"module": "chat", "tokens": "1", "at": at}).text
         assert words in answer
         assert 'id="explain-at" name="at" type="datetime-local" step="1" value="" aria-invalid="true"' in answer
+    # As after an update: the user is older than the record of roles.
+    with database.transaction() as connection:
+        service_state.put(connection, role_changes.BEGINNING, "", now=utcnow())
+    assert "The roles of that moment are not recorded" in client.get(link).text

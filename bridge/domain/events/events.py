@@ -130,6 +130,9 @@ class AlertChange(NamedTuple):
     announced: tuple[Announcement, ...] = ()
 
 
+_ABOVE_EVERY_LEVEL = AlertChange(Alert.OK, None)
+
+
 def alert_after(before: Alert, below: int | None, *, available: int, lines: Sequence[Line]) -> AlertChange:
     """Return what to record and to send for an account's available tokens.
 
@@ -145,6 +148,8 @@ def alert_after(before: Alert, below: int | None, *, available: int, lines: Sequ
             return AlertChange(before, None)
         return AlertChange(Alert.EXHAUSTED, None, (Announcement(EventType.BALANCE_EXHAUSTED),))
     under = [line for line in lines if available < line.tokens]
+    if not under and before is not Alert.EXHAUSTED:
+        return _ABOVE_EVERY_LEVEL
     now, lowest = (Alert.LOW, min(line.tokens for line in under)) if under else (Alert.OK, None)
     if before is Alert.NEW:
         return AlertChange(now, lowest)

@@ -60,7 +60,8 @@ class Circumstances:
 
     `covered` names, for each line that another order of the family grants, that
     order; `same_payment` are orders with the order's transaction id; `too_large`
-    are lines worth more than a balance can hold. `now` is None where time does
+    are lines worth more than a balance can hold, and `over_balance` has the tokens, by
+    line, that the buyer's balance cannot hold now. `now` is None where time does
     not count. An order `is_withheld` where it was placed before the store began
     to grant, and `is_paid_later` where it was paid after that, and `is_placing_unclear`
     where the shop's clock may be the reason. To let a kind
@@ -71,6 +72,7 @@ class Circumstances:
     covered: Mapping[int, str] = field(default_factory=dict)
     same_payment: tuple[str, ...] = ()
     too_large: tuple[int, ...] = ()
+    over_balance: Mapping[int, int] = field(default_factory=dict)
     now: datetime | None = None
     is_withheld: bool = False
     is_paid_later: bool = False
@@ -144,6 +146,9 @@ def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
             yield ReviewItem(Question.STAMP_UNCLEAR, f"{line.line.id}:{stamp}", named, (LEAVE,))
         if line.line.id in circumstances.too_large:
             yield ReviewItem(Question.TOO_LARGE, f"{line.line.id}:{line.line.quantity}", about, (LEAVE,))
+        if tokens := circumstances.over_balance.get(line.line.id):
+            named = about | {"tokens": tokens}
+            yield ReviewItem(Question.BALANCE_FULL, f"{line.line.id}:{tokens}", named, (LEAVE,))
         if line.tokens and 0 < line.tokens * line.quantity < 1:
             yield ReviewItem(Question.NO_TOKENS, f"{line.line.id}:{line.line.quantity}", about, (LEAVE,))
 

@@ -35,6 +35,7 @@ class Question(StrEnum):
     LINES_UNCLEAR = "lines_unclear"
     QUANTITY_UNCLEAR = "quantity_unclear"
     TOO_LARGE = "too_large"
+    BALANCE_FULL = "balance_full"
     NO_TOKENS = "no_tokens"
     DATE_UNCLEAR = "date_unclear"
     SENT_AFTER_DELETION = "sent_after_deletion"

@@ -15,7 +15,7 @@ def watch(account: Account, account_balance: Balance, store: Store, *, now: date
     """Return the account with its current alert, and the events to send for the thresholds that were crossed."""
     lines = store.alert_lines(account.last_grant)
     change = alert_after(account.alert, account.alerted_below, available=account_balance.available, lines=lines)
-    if (change.alert, change.below) != (account.alert, account.alerted_below):
+    if change.alert is not account.alert or change.below != account.alerted_below:
         account = account._replace(alert=change.alert, alerted_below=change.below)
     if not change.announced:
         return account, []

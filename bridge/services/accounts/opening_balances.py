@@ -69,14 +69,14 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
     if any(locked[id_].merged_into is not None for id_ in persons.values()):
         raise TryAgain("an account was merged into another one meanwhile")
     known = ledger.find_references(connection, locked.keys(), [_reference(store, row) for row in rows])
-    changed = set()
+    before: dict[int, Account] = {}
     for row in rows:
         account = locked[located[places[row.user_id]]]
         updated = account.with_profile(email=row.email, name=row.name, roles=row.roles)
         if updated != account:
             locked[account.id] = updated
-            changed.add(account.id)
-    accounts.set_profiles(connection, [locked[id_] for id_ in sorted(changed)], now=now)
+            before.setdefault(account.id, account)
+    accounts.set_profiles(connection, [locked[id_] for id_ in sorted(before)], before=before, now=now)
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
     entries = []
     for id_, row in zip(new_ids(len(new)), new, strict=True):

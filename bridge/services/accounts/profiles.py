@@ -75,7 +75,7 @@ def put_profiles(connection: Connection, store_id: int, profiles: Sequence[Profi
         done.append(Put(account, is_new=place in missing))
         missing.discard(place)
     changed = [account for id_, account in sorted(current.items()) if account != read[id_]]
-    accounts.set_profiles(connection, changed, now=now)
+    accounts.set_profiles(connection, changed, before=read, now=now)
     return done
 
 

@@ -180,5 +180,5 @@ def introduce(work: UnitOfWork, who: Who | None, account: Account) -> Account:
     updated = account.with_profile(email=who.email, name=who.name, roles=who.roles)
     if updated != account:
         work.accounts[account.id] = updated
-        work.renamed_accounts.add(account.id)
+        work.renamed_accounts.setdefault(account.id, account)
     return updated

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bridge.domain.accounts.accounts import Account
@@ -22,11 +22,14 @@ from bridge.services.metering.funding import funding_of
 from bridge.services.metering.past_rules import PastRules, rules_at
 from bridge.services.metering.quotes import Explanation, explanation_of
 from bridge.services.metering.unit_of_work import UnitOfWork
-from bridge.storage.accounts import accounts, ledger
+from bridge.storage.accounts import accounts, ledger, role_changes
 from bridge.storage.engine.database import Connection
+from bridge.storage.jobs import service_state
 from bridge.storage.metering import limits, past, plans
 from bridge.storage.metering.past import FreeUse
 
+ROLES_KEPT = timedelta(days=400)
+"""How long changes of roles are kept."""
 FreeWindow = tuple[datetime, int]
 """When a window of a limit began, and its counter."""
 PlanWindow = tuple[int, datetime]
@@ -70,7 +73,8 @@ def explain_at(
     rules.policy.check_module(module)
     entry = ledger.find_before(connection, account.id, at=at)
     balance, debt = (0, 0) if entry is None else (entry.balance_after, entry.debt_after)
-    account = account._replace(balance=balance, debt=debt)
+    roles = role_changes.find_at(connection, account.id, at=at)
+    account = account._replace(balance=balance, debt=debt, roles=account.roles if roles is None else roles)
     work = UnitOfWork(at, {store_id: rules.policy}, {account.id: account})
     work.overrides = {(account.id, key): override for key, override in rules.overrides.items()}
     work.resets = {account.id: past.list_resets(connection, store_id, account.id, at=at)}
@@ -79,7 +83,8 @@ def explain_at(
     has_plans = _read_plans(connection, work, account)
     is_exact = _read_uses(connection, work, account, module)
     found = explanation_of(rules.policy, account, work, funding_of(work, account, module), module, tokens)
-    gaps = _gaps(connection, account, rules, at, has_plans=has_plans, is_exact=is_exact)
+    has_roles = roles is not None or _are_roles_recorded(connection, account, at, now=now)
+    gaps = _gaps(rules, at, has_roles=has_roles, has_plans=has_plans, is_exact=is_exact)
     return PastExplanation(at, found, tuple(gaps), rules.recorded_since)
 
 
@@ -91,10 +96,20 @@ def _check(policy: Policy, at: datetime, now: datetime) -> None:
         raise InvalidRequest(fields=[FieldError("at", "must not be before the store was connected")])
 
 
-def _gaps(
-    connection: Connection, account: Account, rules: PastRules, at: datetime, *, has_plans: bool, is_exact: bool
-) -> Iterable[Gap]:
-    if accounts.updated_at(connection, account.id) >= at:
+def _are_roles_recorded(connection: Connection, account: Account, at: datetime, *, now: datetime) -> bool:
+    """Return whether each change of the account's roles from a moment on is recorded."""
+    times = accounts.times(connection, account.id)
+    if times.erased_at is not None and at < times.erased_at:
+        return False
+    if times.updated_at < at:
+        return True
+    begun = service_state.find(connection, role_changes.BEGINNING)
+    is_before = begun is not None and times.created_at < begun.recorded_at and at < begun.recorded_at
+    return not is_before and at >= now - ROLES_KEPT
+
+
+def _gaps(rules: PastRules, at: datetime, *, has_roles: bool, has_plans: bool, is_exact: bool) -> Iterable[Gap]:
+    if not has_roles:
         yield Gap.ROLES
     since, connected_at = rules.recorded_since, rules.policy.store.connected_at
     # The first record of a store that was connected since changes are recorded is its connection.

@@ -94,7 +94,7 @@ class UnitOfWork:
     site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
     answers: dict[KeyPlace, Answer] = field(default_factory=dict)
     changed_accounts: set[int] = field(default_factory=set)
-    renamed_accounts: set[int] = field(default_factory=set)
+    renamed_accounts: dict[int, Account] = field(default_factory=dict)
     changed_uses: dict[WindowKey, datetime | None] = field(default_factory=dict)
     changed_plan_uses: dict[plans.PlanKey, datetime] = field(default_factory=dict)
     changed_holds: set[int] = field(default_factory=set)
@@ -195,8 +195,10 @@ class UnitOfWork:
 
     def use_module(self, policy: Policy, module: str) -> None:
         """Note a module that is used for the first time; raises `UnknownModule` where the store does not accept it."""
+        if policy.has_module(module):
+            return
         fresh: Set[str] = self.new_modules.get(policy.store.id, frozenset())
-        if not policy.has_module(module) and module not in fresh:
+        if module not in fresh:
             policy.check_module(module, fresh=len(fresh))
             self.new_modules.setdefault(policy.store.id, set()).add(module)
 
@@ -315,8 +317,8 @@ def close_unit(connection: Connection, work: UnitOfWork) -> None:
     emit_events(work)
     changed = sorted(work.changed_accounts)
     accounts.set_balances(connection, [work.accounts[id_] for id_ in changed], now=work.now)
-    renamed = sorted(work.renamed_accounts)
-    accounts.set_profiles(connection, [work.accounts[id_] for id_ in renamed], now=work.now)
+    renamed = work.renamed_accounts
+    accounts.set_profiles(connection, [work.accounts[id_] for id_ in sorted(renamed)], before=renamed, now=work.now)
     holds.add(connection, [work.holds[id_] for id_ in sorted(work.new_holds)])
     holds.settle(connection, [work.holds[id_] for id_ in sorted(work.changed_holds - work.new_holds)])
     spends.add(connection, [work.spends[id_] for id_ in sorted(work.new_spends)])

@@ -8,17 +8,22 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from bridge.domain.accounts.accounts import Account
+from bridge.domain.metering.errors import UsageRangeTooLarge
 from bridge.rendering import documents
 from bridge.rendering.ids import encode_id
 from bridge.services.orders import purchases
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import policies, usage
+from bridge.storage.metering import policies
 from bridge.storage.metering.usage import UsageRow as UsageRow
+from bridge.storage.ops import account_usage
+from bridge.storage.ops.account_usage import WantedUse
 
 SPANS = (30, 90, 365)
 """The permitted numbers of days."""
 
+MOST_ROWS = 50_000
+"""How many rows of use one answer has; a table has all."""
 _PAGE = 200
 """How many rows of a table are read at a time."""
 
@@ -33,16 +38,24 @@ class DayOfUse:
     rows: tuple[UsageRow, ...]
 
 
-def usage_by_day(connection: Connection, account: Account, *, days: int, now: datetime) -> list[DayOfUse]:
-    """Return an account's use on each of the last `days` local days that had any, today included, newest first."""
-    rows = usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now))
+def usage_by_day(
+    connection: Connection, account: Account, *, days: int, now: datetime, most: int = MOST_ROWS
+) -> list[DayOfUse]:
+    """Return an account's use on each of the last `days` local days that had any, today included, newest first.
+
+    Raises `UsageRangeTooLarge` for more than `most` rows.
+    """
+    wanted = _wanted(connection, account, days=days, now=now)
+    rows = list(account_usage.iterate_rows(connection, wanted, limit=most + 1))
+    if len(rows) > most:
+        raise UsageRangeTooLarge()
     return [DayOfUse(day, tuple(group)) for day, group in groupby(rows, key=lambda row: row.day)]
 
 
 def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:
     """Yield the same as rows of a table, the headings first, read on demand."""
     yield ("date", "module", "operation", "site", "source", "units", "tokens")
-    for row in usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now)):
+    for row in account_usage.iterate_rows(connection, _wanted(connection, account, days=days, now=now)):
         yield (row.day.isoformat(), row.module, row.operation, row.site, row.source, row.units, row.tokens)
 
 
@@ -103,6 +116,7 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
         before = page.next_before
 
 
-def _first_day(connection: Connection, account: Account, *, days: int, now: datetime) -> date:
+def _wanted(connection: Connection, account: Account, *, days: int, now: datetime) -> WantedUse:
     zone = policies.for_store(connection, account.store_id).calendar.zone
-    return now.astimezone(zone).date() - timedelta(days=days - 1)
+    last = now.astimezone(zone).date()
+    return WantedUse(account.id, last - timedelta(days=days - 1), last)

@@ -4,7 +4,8 @@ Entries, spends, refunds, orders and daily usage are kept permanently. An
 idempotency key is kept as long as a caller may retry its request; a delivery as
 long as people may inspect or replay it (its order is kept); an event for the same
 time, and until no endpoint waits for it; the usage of a window longer than any
-page shows; a pass and the session of a buyer for a day, so that a used pass is
+page shows; the roles of a user before a change as long as decisions can be
+explained; a pass and the session of a buyer for a day, so that a used pass is
 told from an unknown one.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from bridge.services.metering.past import ROLES_KEPT
 from bridge.storage.engine.database import Connection
 from bridge.storage.events import deliveries
 from bridge.storage.jobs import retention
@@ -34,6 +36,7 @@ KINDS = {
     "windows": USES_KEPT,
     "passes": PASSES_KEPT,
     "bulk": BULK_KEPT,
+    "roles": ROLES_KEPT,
 }
 """How long rows of each kind are kept."""
 
@@ -54,4 +57,5 @@ def steps(*, now: datetime) -> dict[str, Step]:
         "windows": partial(retention.forget_uses, before=now - USES_KEPT, limit=BATCH),
         "passes": partial(retention.forget_passes, before=now - PASSES_KEPT, limit=BATCH),
         "bulk": partial(retention.forget_bulk, before=now - BULK_KEPT, limit=BATCH),
+        "roles": partial(retention.forget_roles, before=now - ROLES_KEPT, limit=BATCH),
     }

@@ -24,7 +24,7 @@ from bridge.domain.orders.merge import (
     merge_unplaced,
 )
 from bridge.domain.orders.review import with_amount, with_decision, with_refunds_seen
-from bridge.domain.orders.review_items import APPLY, REPLACE, Question
+from bridge.domain.orders.review_items import APPLY, LEAVE, REPLACE, Question
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import posting
 from bridge.services.orders.settling import Settled, settle
@@ -101,14 +101,15 @@ def check_again(connection: Connection, store: Store, number: int, *, now: datet
 def assign(connection: Connection, store: Store, number: int, *, account_id: int, actor: str, now: datetime) -> Settled:
     """Assign a guest's order to an account, in the actor's name.
 
-    Raises `UnknownOrder` and `OrderHasCustomer`.
+    Raises `UnknownOrder`, `OrderHasCustomer`, and `BalanceOutOfRange` if the account cannot hold the tokens.
     """
     known = _lock_known(connection, store, number, now=now)
     if known.buyer_id:
         raise OrderHasCustomer(
             f"order {known.shown_number} belongs to user {known.buyer_id} of the shop; change its customer there"
         )
-    return _settle_one(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
+    assigned = replace(known, claimed_by=account_id)
+    return _held(_settle_one(connection, store, assigned, actor=actor, now=now))
 
 
 def set_amount(
@@ -116,14 +117,14 @@ def set_amount(
 ) -> Settled:
     """Set the tokens per unit of one line, and process the order with them, in the actor's name.
 
-    Raises `UnknownOrder`, `UnknownLine` and `LineHasAmount`.
+    Raises `UnknownOrder`, `UnknownLine`, `LineHasAmount` and `BalanceOutOfRange`.
     """
     known = _lock_known(connection, store, number, now=now)
     with_amounts = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
     for line in with_amounts.lines:
         if line.line.id == line_id and (owed := tokens_owed(with_amounts, line)) > MAX_TOKENS:
             raise BalanceOutOfRange(f"the line would grant {owed} tokens, more than 2^53-1")
-    return _settle_one(connection, store, with_amounts, actor=actor, now=now)
+    return _held(_settle_one(connection, store, with_amounts, actor=actor, now=now))
 
 
 def see_refunds(
@@ -150,14 +151,22 @@ def decide(
 ) -> Settled:
     """Store a person's choice about a review item of an order, and process the order with it.
 
-    Raises `UnknownOrder`, `ReviewChanged` if the item is no longer open, and `UnknownChoice`.
+    Raises `UnknownOrder`, `ReviewChanged` if the item is no longer open, `UnknownChoice`, and
+    `BalanceOutOfRange` if the buyer cannot hold the tokens of the choice.
     """
     known = _lock_known(connection, store, number, now=now)
     item = next((one for one in known.reviews if (one.kind, one.subject) == (kind, subject)), None)
     if item is None:
         raise ReviewChanged()
     decided = with_decision(known, item, choice, by=actor, at=now)
-    if choice == APPLY and (unplaced := known.sources.unplaced) is not None:
+    settled = _settle_decided(connection, store, decided, kind, choice, actor=actor, now=now)
+    return settled if choice == LEAVE else _held(settled)
+
+
+def _settle_decided(
+    connection: Connection, store: Store, decided: OrderState, kind: Question, choice: str, *, actor: str, now: datetime
+) -> Settled:
+    if choice == APPLY and (unplaced := decided.sources.unplaced) is not None:
         effect = _effect_of(store, decided, unplaced.order)
         return _settle_one(connection, store, merge_unplaced(decided, effect=effect, at=now), actor=actor, now=now)
     if kind is Question.OTHER_ORDER:
@@ -276,6 +285,13 @@ def _merge_document(store: Store, known: OrderState, order: Order, *, received_a
 
 def _effect_of(store: Store, known: OrderState, order: Order) -> Effect:
     return past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
+
+
+def _held(settled: Settled) -> Settled:
+    """Return the result of a person's action; raises `BalanceOutOfRange` for tokens that the balance cannot hold."""
+    if settled.over_balance:
+        raise BalanceOutOfRange()
+    return settled
 
 
 def _settle_one(

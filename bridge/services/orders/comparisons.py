@@ -75,7 +75,8 @@ def has_any(connection: Connection, store_id: int) -> bool:
 def _expected(store: Store, order: Order, settled: Settled) -> dict[int, int]:
     """Return the tokens by line that the shop's document alone grants, with the amounts that the books have fixed.
 
-    Lines that wait for an amount are left out, and so are those above the maximum.
+    Lines that wait for an amount are left out, and so are those above the maximum and those that a full balance
+    cannot hold.
     """
     known = settled.state
     fresh = OrderState(known.store_id, known.number, decisions=known.decisions, refund_details=known.refund_details)
@@ -84,9 +85,10 @@ def _expected(store: Store, order: Order, settled: Settled) -> dict[int, int]:
     amounts = {} if rivals.is_rival(known, order) else {line.line.id: line for line in known.lines}
     lines = fresh.lines if order.lines is not None and order.lines_are_complete else known.lines
     found = dict.fromkeys((line.line.id for line in known.lines), 0)
+    too_many = settled.too_large | settled.over_balance.keys()
     for line in lines:
         amount = amounts.get(line.line.id)
-        if amount is None or amount.tokens is None or line.line.id in settled.too_large:
+        if amount is None or amount.tokens is None or line.line.id in too_many:
             found.pop(line.line.id, None)
         elif line.line.id not in settled.covered:
             found[line.line.id] = tokens_owed(fresh, replace(line, tokens=amount.tokens, months=amount.months))

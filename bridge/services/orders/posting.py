@@ -8,7 +8,6 @@ from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.accounts.ledger import Entry, Kind, Movement, credit, reverse
-from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.orders.merge import LineState, OrderState
 from bridge.domain.stores.stores import Store
@@ -41,14 +40,25 @@ class PostingRequest:
         return self.known.account_id or self.buyer
 
 
-def post(
-    connection: Connection, store: Store, bills: Sequence[PostingRequest], *, now: datetime
-) -> list[tuple[OrderState, list[Entry]]]:
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An order after its posting, with the entries.
+
+    `over_balance` has the tokens, by line, that wait because the buyer's balance cannot hold them.
+    """
+
+    known: OrderState
+    entries: tuple[Entry, ...]
+    over_balance: Mapping[int, int]
+
+
+def post(connection: Connection, store: Store, bills: Sequence[PostingRequest], *, now: datetime) -> list[Posted]:
     """Post to each buyer what the order owes minus what it granted, and reverse what another account holds.
 
     Locks all accounts at once, in id order; the bills count in their order. Each
     difference is posted under the line's next number, which the database accepts
-    only once.
+    only once. A line whose tokens a balance cannot hold stays as it is, and so does
+    an order that the buyer's balance cannot take over from another account.
     """
     if not bills:
         return []
@@ -58,12 +68,22 @@ def post(
     for bill in bills:
         before, known = len(posted), bill.known
         lines: Sequence[LineState] = known.lines
+        owner, owed = bill.buyer, bill.owed
         if bill.holder != bill.buyer:
-            nothing = {line.line.id: 0 for line in lines}
-            lines = _move(store, locked, known, lines, bill.holder, nothing, posted, actor=bill.actor, now=now)
-        lines = _move(store, locked, known, lines, bill.buyer, bill.owed, posted, actor=bill.actor, now=now)
-        entries = [entry for entry, _ in posted[before:]]
-        settled.append((replace(known, lines=tuple(lines), account_id=bill.buyer), entries))
+            if _fits(locked[bill.buyer], sum(owed.values())):
+                nothing = {line.line.id: 0 for line in lines}
+                lines = _move(store, locked, known, lines, bill.holder, nothing, posted, actor=bill.actor, now=now)
+            else:
+                # Reversals still count where the tokens are.
+                owner = bill.holder
+                owed = {line.line.id: min(line.granted, owed[line.line.id]) for line in lines}
+        lines = _move(store, locked, known, lines, owner, owed, posted, actor=bill.actor, now=now)
+        entries = tuple(entry for entry, _ in posted[before:])
+        waiting = {line.line.id: bill.owed[line.line.id] - line.granted for line in lines}
+        if owner != bill.buyer:
+            waiting = dict(bill.owed)
+        over_balance = {line_id: tokens for line_id, tokens in waiting.items() if tokens > 0}
+        settled.append(Posted(replace(known, lines=tuple(lines), account_id=owner), entries, over_balance))
     emit_events(connection, store, locked, [entry for entry, _ in posted], now=now)
     changed = {entry.account_id for entry, _ in posted}
     accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
@@ -116,6 +136,9 @@ def _move(
             after.append(line)
             continue
         account = locked[account_id]
+        if difference > 0 and not _fits(account, difference):
+            after.append(line)
+            continue
         movement = _movement(store, account, difference)
         account = account.moved(tokens=movement.tokens, debt=movement.debt)
         locked[account_id] = account
@@ -147,10 +170,16 @@ def _move(
 def _movement(store: Store, account: Account, difference: int) -> Movement:
     if difference < 0:
         return reverse(tokens=-difference, balance=account.balance, forgives=store.reversal_policy == "forgive")
+    return credit(tokens=difference, balance=account.balance, debt=account.debt)
+
+
+def _fits(account: Account, tokens: int) -> bool:
+    """Return whether an account's balance can hold so many tokens more, after its debt is paid."""
     try:
-        return credit(tokens=difference, balance=account.balance, debt=account.debt)
-    except OverflowError as error:
-        raise BalanceOutOfRange() from error
+        credit(tokens=tokens, balance=account.balance, debt=account.debt)
+    except OverflowError:
+        return False
+    return True
 
 
 def _reason(known: OrderState, line: LineState) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, normalize_email
@@ -31,7 +31,8 @@ class Settled:
 
     `state` is the order afterwards,
     and `has_questions` whether it has review items. `covered` are the lines that
-    another order grants, `too_large` those above the maximum.
+    another order grants, `too_large` those above the maximum. `over_balance` has the
+    tokens, by line, that wait because the buyer's balance cannot hold them.
     """
 
     entries: tuple[Entry, ...]
@@ -41,6 +42,7 @@ class Settled:
     has_questions: bool = False
     covered: frozenset[int] = frozenset()
     too_large: frozenset[int] = frozenset()
+    over_balance: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def shown_number(self) -> str:
@@ -53,7 +55,9 @@ class Settled:
         if self.is_parked:
             return f"{self.owed} tokens wait for the buyer's account"
         moved = sum(entry.tokens - entry.debt for entry in self.entries)
-        return f"{moved:+d} tokens" if self.entries else "nothing to post"
+        posted = f"{moved:+d} tokens" if self.entries else "nothing to post"
+        waiting = sum(self.over_balance.values())
+        return f"{posted}; the buyer's balance cannot hold {waiting} tokens more" if waiting else posted
 
 
 def settle(
@@ -74,41 +78,47 @@ def settle(
     if covered:
         # Within a family, grants are posted before reversals, so that no debt arises in between.
         bills.sort(key=lambda bill: sum(line.granted for line in bill.known.lines) - sum(bill.owed.values()))
-    posted = {known.number: (known, entries) for known, entries in posting.post(connection, store, bills, now=now)}
+    posted = {one.known.number: one for one in posting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
     for bill in bills:
         _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
-    after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
+    states = waiting | {number: one.known for number, one in posted.items()}
+    after = [states.get(known.number, known) for known in every]
     same_payment = relations.list_same_payment(connection, store, after)
     remembered = []
     for known in after:
         circumstances = Circumstances(
             is_parked=known.number in waiting,
-            is_withheld=past_orders.is_withheld(store, known),
-            is_paid_later=past_orders.is_paid_later(store, known),
-            is_placing_unclear=past_orders.is_placing_unclear(store, known),
             covered=covered.get(known.number, {}),
             same_payment=same_payment.get(known.number, ()),
             too_large=dues[known.number].too_large,
+            over_balance=posted[known.number].over_balance if known.number in posted else {},
             now=now,
         )
-        remembered.append(_remembered(known, circumstances))
+        remembered.append(_remembered(store, known, circumstances))
     orders.remember(connection, remembered, now=now)
     stored = {known.number: (known, bool(items)) for known, _, items in remembered}
     return [
         Settled(
-            tuple(posted[number][1]) if number in posted else (),
+            posted[number].entries if number in posted else (),
             number in waiting,
             sum(dues[number].tokens.values()),
             *stored[number],
             covered=frozenset(covered.get(number, {})),
             too_large=frozenset(dues[number].too_large),
+            over_balance=posted[number].over_balance if number in posted else {},
         )
         for number in asked
     ]
 
 
-def _remembered(known: OrderState, circumstances: Circumstances) -> orders.Remembered:
+def _remembered(store: Store, known: OrderState, circumstances: Circumstances) -> orders.Remembered:
+    circumstances = replace(
+        circumstances,
+        is_withheld=past_orders.is_withheld(store, known),
+        is_paid_later=past_orders.is_paid_later(store, known),
+        is_placing_unclear=past_orders.is_placing_unclear(store, known),
+    )
     is_unpaid = not known.is_paid and known.effect is Effect.GRANTS and any(line.granted for line in known.lines)
     since = (known.unpaid_since or circumstances.now) if is_unpaid else None
     known = replace(known, unpaid_since=since) if since != known.unpaid_since else known

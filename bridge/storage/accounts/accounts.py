@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
-from bridge.storage.accounts import former_contacts
+from bridge.storage.accounts import former_contacts, role_changes
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
@@ -18,22 +18,7 @@ from bridge.storage.engine.ids import new_ids
 from bridge.storage.engine.key_lookup import Seek
 from bridge.storage.stores.tables import stores
 
-_COLUMNS = (
-    accounts.c.id,
-    accounts.c.store_id,
-    accounts.c.user_id,
-    accounts.c.balance,
-    accounts.c.debt,
-    accounts.c.roles,
-    accounts.c.email,
-    accounts.c.name,
-    accounts.c.alert,
-    accounts.c.alerted_below,
-    accounts.c.last_grant,
-    accounts.c.merged_into,
-    accounts.c.is_erased,
-    accounts.c.confirm_paid,
-)
+_COLUMNS = tuple(accounts.c[field] for field in Account._fields)
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
 _LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update(key_share=True)
@@ -82,6 +67,8 @@ def _version_and(key: Column[Any]) -> Select[Any]:
 
 _VERSION_AND_USER = _version_and(accounts.c.user_id)
 _VERSION_AND_GUEST = _version_and(accounts.c.guest_hash)
+_ROLES, _ALERT = Account._fields.index("roles"), Account._fields.index("alert")
+_ALERTS = {alert.value: alert for alert in Alert}
 
 AccountKey = tuple[int, int | str]
 """The key of an account: its store, and the user id or the hash of the guest."""
@@ -100,8 +87,7 @@ def lock(connection: Connection, account_ids: Collection[int], *, with_merged: b
     one, unless it is wanted `with_merged`: its ledger is closed, and a repeated
     transaction finds the other account.
     """
-    rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
-    locked = {row.id: _to_account(row) for row in rows}
+    locked = _by_id(connection.execute(_LOCK, {"ids": sorted(account_ids)}))
     if not with_merged and any(account.merged_into is not None for account in locked.values()):
         raise TryAgain("an account was merged into another one meanwhile")
     return locked
@@ -111,8 +97,7 @@ def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Acco
     """Return these accounts without a lock; without ids no statement is sent."""
     if not account_ids:
         return {}
-    rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
-    return {row.id: _to_account(row) for row in rows}
+    return _by_id(connection.execute(_LOOK, {"ids": sorted(account_ids)}))
 
 
 def locate(connection: Connection, places: Iterable[AccountKey], *, follow: bool = True) -> dict[AccountKey, int]:
@@ -185,13 +170,22 @@ def find_with_version(connection: Connection, place: AccountKey) -> tuple[int, A
     store_id, who = place
     statement, key = (_VERSION_AND_USER, who) if isinstance(who, int) else (_VERSION_AND_GUEST, who)
     row = connection.execute(statement, {"store": store_id, "who": key}).one()
-    return row.config_version, None if row.id is None else _to_account(row)
+    version, *values = row
+    return version, None if row.id is None else _to_account(values)
 
 
-def updated_at(connection: Connection, account_id: int) -> datetime:
-    """Return when anything of an account last changed: its balance, its profile or its roles."""
-    found: datetime = connection.execute(select(accounts.c.updated_at).where(accounts.c.id == account_id)).scalar_one()
-    return found
+class Times(NamedTuple):
+    """When an account was created and last changed (balance, profile or roles), and its person was last erased."""
+
+    created_at: datetime
+    updated_at: datetime
+    erased_at: datetime | None
+
+
+def times(connection: Connection, account_id: int) -> Times:
+    """Return the times of an account, which must exist."""
+    columns = (accounts.c.created_at, accounts.c.updated_at, accounts.c.erased_at)
+    return Times(*connection.execute(select(*columns).where(accounts.c.id == account_id)).one())
 
 
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
@@ -223,11 +217,19 @@ def set_balances(connection: Connection, changed: Iterable[Account], *, now: dat
     )
 
 
-def set_profiles(connection: Connection, changed: Sequence[Account], *, now: datetime) -> None:
-    """Write email, name and roles of locked accounts; emails and names that are replaced are kept for an erasure."""
+def set_profiles(
+    connection: Connection, changed: Sequence[Account], *, before: Mapping[int, Account], now: datetime
+) -> None:
+    """Write email, name and roles of locked accounts, which were as in `before`.
+
+    Emails and names that are replaced are kept for an erasure, roles to explain earlier decisions.
+    """
     if not changed:
         return
     former_contacts.keep(connection, changed, now=now)
+    others = [before[account.id] for account in changed if before[account.id].roles != account.roles]
+    if others:
+        role_changes.add(connection, others, now=now)
     _SET_PROFILES.write(
         connection,
         [
@@ -252,21 +254,14 @@ def set_confirm_paid(connection: Connection, account_id: int, wanted: bool, *, n
     connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
 
 
-def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
-    roles: Sequence[str] = row.roles
-    return Account(
-        id=row.id,
-        store_id=row.store_id,
-        user_id=row.user_id,
-        balance=row.balance,
-        debt=row.debt,
-        roles=tuple(roles),
-        email=row.email,
-        name=row.name,
-        alert=Alert(row.alert),
-        alerted_below=row.alerted_below,
-        last_grant=row.last_grant,
-        merged_into=row.merged_into,
-        is_erased=row.is_erased,
-        confirm_paid=row.confirm_paid,
-    )
+def _by_id(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, Account]:
+    found = [_to_account(row) for row in rows]
+    return {account.id: account for account in found}
+
+
+def _to_account(row: Sequence[Any]) -> Account:
+    # By position: a batch reads hundreds of accounts, and each name of a row would be looked up.
+    values = list(row)
+    values[_ROLES] = tuple(values[_ROLES])
+    values[_ALERT] = _ALERTS[values[_ALERT]]
+    return Account(*values)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text, update
 
+from bridge.storage.accounts import role_changes
 from bridge.storage.accounts.tables import accounts, erasures
 from bridge.storage.engine.bulk import among
 from bridge.storage.stores.tables import stores
@@ -55,7 +56,8 @@ def mark_returned(connection: Connection, store_id: int, users: Collection[int])
 
 
 def erase_accounts(connection: Connection, account_ids: Sequence[int], *, now: datetime) -> None:
-    """Delete the profiles of locked accounts; their balances stay."""
+    """Delete the profiles of locked accounts and the record of their roles; their balances stay."""
+    role_changes.remove(connection, account_ids)
     connection.execute(
         update(accounts)
         .where(accounts.c.id.in_(account_ids))

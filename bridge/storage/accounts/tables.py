@@ -130,6 +130,19 @@ entries = Table(
 )
 
 
+# The roles that an account had before each change, to explain earlier decisions. The first roles of an account, stored
+# when it is created, follow none.
+role_changes = Table(
+    "role_changes",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("roles", JSON, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index("ix_role_changes_id", "id"),
+)
+
+
 # Accounts of one person that became one: what moved from `account_id` to `into_id`, each once. The ledger has an entry
 # for it on either side, with the reference `merge:<id>`.
 merges = Table(

@@ -150,9 +150,12 @@ class Writer:
         record = ", ".join(f"{short} {_type_name(c)}" for short, c in zip(self._short, self._columns, strict=True))
         rows = f"json_to_recordset(%(rows)s::json) AS fresh({record})"
         short_of = dict(zip(columns, self._short, strict=True))
+        # The position in a row of each parameter of the statement for SQLite.
+        self._positions: Sequence[int] = range(len(columns))
         if is_update:
             self._postgresql = _update_from_rows(table, rows, short_of, keys=keys, add=add, replace=replace)
             self._sqlite = _update_by_row(table, keys=keys, add=add, replace=replace)
+            self._positions = [columns.index(name) for name in (*add, *replace, *keys)]
         else:
             tail = _conflict(table, keys=keys, add=add, replace=replace)
             names = ", ".join(columns)
@@ -160,7 +163,6 @@ class Writer:
             self._postgresql = f"INSERT INTO {table.name} ({names}) SELECT {', '.join(self._short)} FROM {rows}{tail}"
             self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}){tail}"
         self._copy = None if keys else f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
-        self._is_positional = not is_update
         self._for_sqlite = [_for_sqlite(column) for column in self._columns]
         self._for_copy = [_for_copy(column) for column in self._columns]
         self._for_json = [_for_json(column) for column in self._columns]
@@ -170,11 +172,10 @@ class Writer:
         rows = list(rows)
         if not rows:
             return
-        if connection.dialect.name == "sqlite" and self._is_positional:
-            connection.exec_driver_sql(self._sqlite, list(zip(*_converted(rows, self._for_sqlite), strict=True)))
-        elif connection.dialect.name == "sqlite":
-            names = [column.name for column in self._columns]
-            connection.exec_driver_sql(self._sqlite, _documents(names, rows, self._for_sqlite))
+        if connection.dialect.name == "sqlite":
+            converted = _converted(rows, self._for_sqlite)
+            ordered = [converted[position] for position in self._positions]
+            connection.exec_driver_sql(self._sqlite, list(zip(*ordered, strict=True)))
         elif self._copy is not None and len(rows) >= _COPIED_FROM:
             _send_copy(connection, self._copy, _converted(rows, self._for_copy, none=r"\N"))
         else:
@@ -288,7 +289,7 @@ def _update_from_rows(
 
 
 def _update_by_row(table: Table, *, keys: Sequence[str], add: Sequence[str], replace: Sequence[str]) -> str:
-    sums = [f"{name} = {name} + :{name}" for name in add]
-    sets = ", ".join([*sums, *(f"{name} = :{name}" for name in replace)])
-    match = " AND ".join(f"{name} = :{name}" for name in keys)
+    sums = [f"{name} = {name} + ?" for name in add]
+    sets = ", ".join([*sums, *(f"{name} = ?" for name in replace)])
+    match = " AND ".join(f"{name} = ?" for name in keys)
     return f"UPDATE {table.name} SET {sets} WHERE {match}"

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, 
 
 from bridge.domain.metering.limits import FOREVER
 from bridge.domain.shop.inbox import State
+from bridge.storage.accounts.tables import role_changes
 from bridge.storage.admin.tables import bulk_changes, bulk_rows
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.events.tables import outbox
@@ -88,6 +89,12 @@ def forget_bulk(connection: Connection, *, before: datetime, limit: int) -> int:
     return removed
 
 
+def forget_roles(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete changes of roles made before a moment, at most `limit`; returns how many."""
+    id_ = role_changes.c.id
+    return _delete(connection, role_changes, id_ < first_id_at(before), order_by=id_, limit=limit)
+
+
 def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
     """Return how many rows of a kind are from before a moment, counted up to `limit` with an index."""
     first = first_id_at(before)
@@ -97,6 +104,7 @@ def count_old(connection: Connection, kind: str, *, before: datetime, limit: int
         "deliveries": (deliveries.c.id < first, deliveries.c.state != State.RECEIVED.value),
         "passes": (passes.c.created_at < before,),
         "bulk": (bulk_changes.c.id < first, bulk_changes.c.state != "running"),
+        "roles": (role_changes.c.id < first,),
         "windows": (
             window_uses.c.module.in_(select(modules.c.key).distinct()),
             window_uses.c.counter.in_(_COUNTERS),

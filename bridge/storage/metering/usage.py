@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -125,21 +125,3 @@ def spend_spans(connection: Connection, account_ids: Sequence[int]) -> list[tupl
 
 def _first_id(day: date) -> int:
     return first_id_at(datetime.combine(day, time(), tzinfo=UTC))
-
-
-def usage(connection: Connection, account_id: int, *, since: date) -> Iterator[UsageRow]:
-    """Yield an account's use by day from `since` on, the newest day first, without loading all rows."""
-    statement = (
-        select(usage_days, sites.c.name.label("site_name"))
-        .join_from(usage_days, sites, sites.c.id == usage_days.c.site_id, isouter=True)
-        .where(usage_days.c.account_id == account_id, usage_days.c.day >= since)
-        .order_by(
-            usage_days.c.day.desc(),
-            usage_days.c.module,
-            usage_days.c.operation,
-            usage_days.c.site_id,
-            usage_days.c.source,
-        )
-    )
-    for row in connection.execution_options(yield_per=500).execute(statement):
-        yield UsageRow(row.day, row.module, row.operation, row.site_name or "", row.source, row.units, row.tokens)

@@ -25,6 +25,7 @@ _BODIES = 20
 LISTS: Mapping[str, Table] = {
     "profiles": accounts_tables.accounts,
     "former_contacts": accounts_tables.former_contacts,
+    "earlier_roles": accounts_tables.role_changes,
     "merges": accounts_tables.merges,
     "erasures": accounts_tables.erasures,
     "entries": accounts_tables.entries,

@@ -181,7 +181,7 @@ def check_by_number(store: str) -> ResponseReturnValue:
         return _back(store)
     try:
         settled = review.check(transaction, runtime().shops, found, order, now=utcnow())
-    except (UnknownOrder, ShopUnreachable, BalanceOutOfRange) as error:
+    except (UnknownOrder, ShopUnreachable) as error:
         flash(f"Order {typed} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
     names = [line.line.name for line in settled.state.lines][:3]
@@ -200,7 +200,7 @@ def check(store: str, number: str) -> ResponseReturnValue:
         found = settings.get_store(connection, store)
     try:
         settled = review.check(transaction, runtime().shops, found, order, now=utcnow())
-    except (ShopUnreachable, BalanceOutOfRange) as error:
+    except ShopUnreachable as error:
         flash(f"Order {order} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
     left = "It still needs attention." if settled.state.reviews else "It has no exceptions."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.stores.stores import Policy, Store
 from bridge.services.admin.store_stats import DayUse, Use, today_of
-from bridge.services.ops import exports
+from bridge.services.ops import account_usage
+from bridge.services.ops.account_usage import WantedUse
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
 
@@ -42,22 +42,16 @@ def user_usage(
     connection: Connection, store: Store, policy: Policy, account: Account, *, days: int, now: datetime
 ) -> UserUsage:
     """Return the use of an account in the last `days` local days, today included."""
-    found = exports.usage_by_day(connection, account, days=days, now=now)
     last = today_of(store, now)
-    by_day = tuple(DayUse(each.day, row.module, row.units, row.tokens) for each in found for row in each.rows)
-    sums: defaultdict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for each in found:
-        for row in each.rows:
-            total = sums[(row.module, row.operation, row.site, row.source)]
-            total[0] += row.units
-            total[1] += row.tokens
-    lines = [
-        UsageLine(policy.label_of(module), operation, site, source, units, tokens)
-        for (module, operation, site, source), (units, tokens) in sums.items()
-    ]
-    lines.sort(key=lambda line: (-line.tokens, line.module, line.operation, line.site, line.source))
+    wanted = WantedUse(account.id, last - timedelta(days=days - 1), last)
+    found = account_usage.list_module_days(connection, wanted)
+    by_day = tuple(DayUse(each.day, each.module, each.units, each.tokens) for each in found)
+    totals, count = account_usage.list_totals(connection, wanted, limit=MOST_ROWS)
     return UserUsage(
-        chart=usage_chart(store, policy, Use(last - timedelta(days=days - 1), last, by_day, None), now=now),
-        lines=tuple(lines[:MOST_ROWS]),
-        more=max(0, len(lines) - MOST_ROWS),
+        chart=usage_chart(store, policy, Use(wanted.first, last, by_day, None), now=now),
+        lines=tuple(
+            UsageLine(policy.label_of(row.module), row.operation, row.site, row.source, row.units, row.tokens)
+            for row in totals
+        ),
+        more=count - len(totals),
     )

@@ -306,12 +306,12 @@ def idempotency_key() -> str:
 
 def check_key(key: str | None, field: str) -> str:
     """Return a valid idempotency key; raises `KeyRequired` or `KeyInvalid` with the field."""
+    if key is not None and _KEY.fullmatch(key) and not key.isspace():
+        return key
     fields = [FieldError(field, f"send 1 to {MAX_KEY_CHARACTERS} printable ASCII characters")]
     if key is None or not key.strip():
         raise KeyRequired(fields=fields)
-    if not _KEY.fullmatch(key):
-        raise KeyInvalid(fields=fields)
-    return key
+    raise KeyInvalid(fields=fields)
 
 
 def fingerprint(act: str, body: Body) -> str:

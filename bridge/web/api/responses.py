@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.metering.idempotency import Outcome
@@ -15,6 +16,9 @@ from bridge.services.metering.execute import Reply
 from bridge.services.metering.refusals import RefusedRequest
 from bridge.web import errors
 from bridge.web.api.refusals import refusal_document
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def json_response(document: Document, status: int = 200) -> Response:
@@ -61,8 +65,15 @@ def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:
     return json_response({"items": list(items), "next": next_cursor})
 
 
+class _WholeResponse(Response):
+    """A text, whose headers are complete once it is set: they are sent as they are, without a copy."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """Return the headers: their length is that of the text, and no location in them needs a host."""
+        return self.headers
+
+
 def _response(text: str, status: int) -> Response:
     kind = "application/problem+json" if status >= 400 else "application/json"
-    response = Response(text, status=status, content_type=kind)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    headers = Headers([("Content-Type", kind), ("Cache-Control", "no-store")])
+    return _WholeResponse(text, status=status, headers=headers)

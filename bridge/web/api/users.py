@@ -16,6 +16,7 @@ from bridge.domain.errors import (
     UnknownOrder,
     UnknownUser,
 )
+from bridge.domain.metering.errors import UsageRangeTooLarge
 from bridge.domain.stores.principals import Caller
 from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
@@ -139,11 +140,11 @@ def erase_user(user_id: str) -> Response:
     tag="Users",
     answer=UsageOut,
     query=(Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30"), CSV, MERGED),
-    errors=(UnknownUser,),
+    errors=(UnknownUser, UsageRangeTooLarge),
     media=("application/json", "text/csv"),
 )
 def usage(user_id: str) -> Response:
-    """Return a user's usage by day in the store's time zone, newest first."""
+    """Return a user's usage by day in the store's time zone, newest first; CSV has no limit of rows."""
     days = _days()
     account, now = _history_of(user_id), utcnow()
     if wants_csv():

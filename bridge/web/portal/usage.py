@@ -14,8 +14,9 @@ from bridge.domain.portal.passes import Access
 from bridge.domain.stores.stores import Policy
 from bridge.services.admin.store_stats import DayUse, Use, today_of
 from bridge.services.metering import overview as accounts
-from bridge.services.ops import exports
-from bridge.services.ops.exports import SPANS, DayOfUse, UsageRow
+from bridge.services.ops import account_usage
+from bridge.services.ops.account_usage import Name, ShownDay, UsageRow, WantedUse
+from bridge.services.ops.exports import SPANS
 from bridge.services.portal.sessions import Buyer
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
@@ -27,9 +28,9 @@ from bridge.web.portal import sessions as browser
 
 bp = Blueprint("portal_usage", __name__, url_prefix="/account/usage")
 
-DAYS = 60
+DAYS = 30
 """How many days a page lists."""
-LINES = 50
+LINES = 20
 """How many rows of a day a page shows; the file has all."""
 _NONE = "-"
 """The value of a filter for the shop itself, or for no integration: an empty one stands for all."""
@@ -48,10 +49,10 @@ class Filters:
     site: str | None = None
     source: str | None = None
 
-    def includes(self, row: UsageRow) -> bool:
-        """Return whether a row is chosen."""
-        pairs = ((self.module, row.module), (self.site, row.site), (self.source, row.source))
-        return all(wanted is None or wanted == value for wanted, value in pairs)
+    def wanted(self, buyer: Buyer, last: date) -> WantedUse:
+        """Return the use to read, up to the day `last`."""
+        first = last - timedelta(days=self.days - 1)
+        return WantedUse(buyer.account.id, first, last, self.module, self.site, self.source)
 
     def query(self, **changes: str | int | None) -> dict[str, str | int]:
         """Return the parameters of an address with these filters."""
@@ -156,33 +157,26 @@ def usage_page(
     """Return the use of a buyer; the list holds the days before `before`, or the latest."""
     store, texts = buyer.store, texts_of(language)
     policy = accounts.get_policy(connection, store.id)
-    found = exports.usage_by_day(connection, buyer.account, days=filters.days, now=now)
-    chosen = _chosen(found, filters)
-    rows = [row for each in chosen for row in each.rows]
     last = today_of(store, now)
-    by_day = tuple(DayUse(row.day, row.module, row.units, row.tokens) for row in rows)
-    use = Use(last - timedelta(days=filters.days - 1), last, by_day, None)
-    listed = [each for each in chosen if before is None or each.day < before]
-    shown = listed[:DAYS]
+    wanted = filters.wanted(buyer, last)
+    found = account_usage.list_module_days(connection, wanted)
+    names = account_usage.list_names(connection, Filters(filters.days).wanted(buyer, last))
+    use = Use(wanted.first, last, tuple(DayUse(each.day, each.module, each.units, each.tokens) for each in found), None)
+    shown, has_older = account_usage.list_days(connection, wanted, found, before=before, days=DAYS, each=LINES)
     return UsagePage(
         spans=tuple(_span(texts, filters, days) for days in SPANS),
-        choices=_choices(texts, policy, found, filters),
+        choices=_choices(texts, policy, names, filters),
         days=filters.days,
         is_filtered=filters != Filters(filters.days),
         chart=usage_chart(store, policy, use, language=language, now=now),
-        total=_tokens(texts, sum(row.tokens for row in rows)),
+        total=_tokens(texts, sum(each.tokens for each in found)),
         listed=tuple(_day(texts, policy, each) for each in shown),
-        older=_url(filters, before=shown[-1].day.isoformat()) if len(listed) > len(shown) else "",
+        older=_url(filters, before=shown[-1].day.isoformat()) if has_older else "",
         newest="" if before is None else _url(filters),
         csv=url_for("portal_usage.download", **filters.query()),  # type: ignore[arg-type]
         clear=_url(Filters(filters.days)),
         zone=zone_name(store.calendar.zone),
     )
-
-
-def _chosen(found: Sequence[DayOfUse], filters: Filters) -> list[DayOfUse]:
-    kept = (DayOfUse(each.day, tuple(filter(filters.includes, each.rows))) for each in found)
-    return [each for each in kept if each.rows]
 
 
 def _span(texts: Texts, filters: Filters, days: int) -> Span:
@@ -194,11 +188,10 @@ def _url(filters: Filters, **changes: str) -> str:
     return url_for("portal_usage.show", **filters.query(**changes))  # type: ignore[arg-type]
 
 
-def _choices(texts: Texts, policy: Policy, found: Sequence[DayOfUse], filters: Filters) -> tuple[Choice, ...]:
-    rows = [row for each in found for row in each.rows]
-    modules = {row.module: policy.label_of(row.module) for row in rows}
-    sites = {row.site: row.site or texts.gettext("The shop itself") for row in rows}
-    sources = {row.source: row.source or texts.gettext("No integration named") for row in rows}
+def _choices(texts: Texts, policy: Policy, names: Sequence[Name], filters: Filters) -> tuple[Choice, ...]:
+    modules = {name.module: policy.label_of(name.module) for name in names}
+    sites = {name.site: name.site or texts.gettext("The shop itself") for name in names}
+    sources = {name.source: name.source or texts.gettext("No integration named") for name in names}
     return tuple(
         choice
         for choice in (
@@ -218,15 +211,14 @@ def _choice(name: str, label: str, values: dict[str, str], chosen: str | None) -
     return Choice(name, label, tuple(options))
 
 
-def _day(texts: Texts, policy: Policy, found: DayOfUse) -> Day:
-    language, shown = texts.language, found.rows[:LINES]
-    more = len(found.rows) - len(shown)
+def _day(texts: Texts, policy: Policy, found: ShownDay) -> Day:
+    language, more = texts.language, found.more
     return Day(
         iso=found.day.isoformat(),
         label=day(found.day, language),
-        tokens=_tokens(texts, sum(row.tokens for row in found.rows)),
-        units=texts.ngettext("{n} processed", "{n} processed", sum(row.units for row in found.rows)),
-        lines=tuple(_line(texts, policy, row) for row in shown),
+        tokens=_tokens(texts, found.tokens),
+        units=texts.ngettext("{n} processed", "{n} processed", found.units),
+        lines=tuple(_line(texts, policy, row) for row in found.rows),
         more=texts.ngettext("{n} more row is in the file.", "{n} more rows are in the file.", more) if more else "",
     )
 
@@ -266,11 +258,10 @@ def _csv_rows(
         texts.gettext("Tokens"),
     )
     units = tokens = 0
-    for each in _chosen(exports.usage_by_day(connection, buyer.account, days=filters.days, now=now), filters):
-        for row in each.rows:
-            units, tokens = units + row.units, tokens + row.tokens
-            label = policy.label_of(row.module)
-            yield (row.day.isoformat(), label, row.operation, row.site, row.source, row.units, row.tokens)
+    for row in account_usage.iterate_rows(connection, filters.wanted(buyer, last)):
+        units, tokens = units + row.units, tokens + row.tokens
+        label = policy.label_of(row.module)
+        yield (row.day.isoformat(), label, row.operation, row.site, row.source, row.units, row.tokens)
     yield (texts.gettext("Total"), "", "", "", "", units, tokens)
 
 

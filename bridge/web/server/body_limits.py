@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask, request
+from flask import Flask
+from flask.globals import request_ctx
 
 from bridge.domain.errors import BodyTooLarge, UnsupportedBody
 from bridge.domain.shop.inbox import HARD_LIMIT_BYTES
@@ -67,14 +68,15 @@ def install(app: Flask) -> None:
 
 
 def _check_request() -> None:
-    check_body_headers(
-        request.path, request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", "")
-    )
+    request = request_ctx.request
+    environ = request.environ
+    check_body_headers(request.path, environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""))
     limit = body_limit(request.method, request.path)
-    if request.content_length is not None:
-        if request.content_length > limit:
+    length = request.content_length
+    if length is not None:
+        if length > limit:
             raise BodyTooLarge()
-    elif request.environ.get("wsgi.input_terminated"):
+    elif environ.get("wsgi.input_terminated"):
         # Werkzeug silently cuts a body of unknown length at its limit; one more byte shows it.
         request.max_content_length = limit + 1
         if len(request.get_data()) > limit:

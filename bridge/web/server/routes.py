@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from flask import Flask
+from flask.globals import request_ctx
 
 ROUTE = "bridge.route"
 """Where the environment of a request holds the template of the route that matched."""
@@ -14,5 +15,6 @@ def install(app: Flask) -> None:
 
 
 def _note() -> None:
+    request = request_ctx.request
     if request.url_rule is not None:
         request.environ[ROUTE] = request.url_rule.rule

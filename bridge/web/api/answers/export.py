@@ -25,6 +25,8 @@ class ExportOut(Answer):
     """The user, and users who were merged into it: profile, balance, debt."""
     former_contacts: Rows
     """Earlier emails and names."""
+    earlier_roles: Rows
+    """Roles of the user before each change of them."""
     merges: Rows
     """Merges into the user."""
     erasures: Rows
