@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench catalogs clean
+.PHONY: help install run demo test check bench catalogs plugin clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,8 +40,11 @@ bench: .venv/installed-dev ## run the benchmarks (ARGS="--help" lists the option
 catalogs: .venv/installed-runtime ## update the translation catalogs from the code (NEW=sv adds a language)
 	@$(BIN)/python scripts/update_catalogs.py $(NEW)
 
+plugin: .venv/installed-runtime ## build the WordPress plugin as dist/token-bridge.zip
+	@$(BIN)/python scripts/build_plugin.py
+
 clean: ## remove .venv and every cache; instance/ with the database is kept
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each marker file is as new as the last installation, so packages are installed again only if requirements change.

@@ -14,6 +14,7 @@ from bridge.web.admin import (
     changes,
     comparison,
     connect,
+    connect_wordpress,
     connection,
     deliveries,
     event_endpoints,
@@ -45,6 +46,7 @@ from bridge.web.api import (
     openapi,
     orders,
     passes,
+    quotes,
     receipts,
     settings,
     sites,
@@ -70,6 +72,7 @@ from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
+    quotes.bp,
     spends.bp,
     holds.bp,
     limits.bp,
@@ -102,6 +105,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.root,
     home.bp,
     connect.bp,
+    connect_wordpress.bp,
     credits.bp,
     user_export.bp,
     shortcode.bp,

@@ -45,7 +45,7 @@ def _pages(app) -> list[str]:
     for rule in app.url_map.iter_rules():
         if str(rule).startswith("/admin") and "GET" in rule.methods and rule.arguments <= {"store"}:
             found.add(str(rule).replace("<store>", "shop"))
-    found -= {path for path in found if path.endswith((".csv", "/return")) or path in {"/admin", "/admin/shop"}}
+    found -= {path for path in found if path.endswith((".csv", ".zip", "/return")) or path in {"/admin", "/admin/shop"}}
     user = "/admin/shop/credits/2"
     more = [user, f"{user}/merge?q=grace", f"{user}/merge?from=3", f"{user}/erase"]
     return [*sorted(found), *more, "/admin/shop/credits?edit=2", "/admin/shop/exceptions?assign=2"]

@@ -10,6 +10,7 @@ import pytest
 from fakeshop.webhooks.http_client import send_over_http
 from tests import factories
 from tests.support.connected_shop import open_connected_shop
+from tests.support.connecting import send_code
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 
 pytestmark = [
@@ -71,7 +72,7 @@ def test_shop_is_connected_without_script(connected_shop, address, context):
     page.wait_for_url("**/exceptions")
     assert page.locator("[aria-current=page]").inner_text().split() == ["Exceptions", "open:", "1"]
     page.get_by_role("link", name=f"Assign order {order} to a user").click()
-    page.get_by_label("User").fill("2")
+    page.get_by_role("textbox", name="User").fill("2")
     page.keyboard.press("Enter")
     assert "There is no user 2 yet." in page.get_by_role("alert").inner_text()
     connected_shop.shop.save_user(2)
@@ -118,6 +119,47 @@ def answer_by_keyboard(connected_shop, page):
     assert connected_shop.balances()[2] == before + 14_000
 
 
+def make_code(page, address):
+    """Create a connect code by the keyboard alone; return it."""
+    page.goto(f"{address}/admin/connect/wordpress")
+    page.get_by_role("button", name="Create code").press("Enter")
+    return page.get_by_label("Connect code").input_value()
+
+
+def test_a_wordpress_site_is_connected_and_the_page_goes_on_by_itself(app, connected_shop, address, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, address)
+    code = make_code(page, address)
+    assert code.startswith(f"{address}#")
+    page.get_by_text("Waiting for the site").wait_for()
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name=re.compile("Copied|Ctrl")).wait_for()
+
+    assert send_code(app, code, url=connected_shop.served.url).status_code == 201
+
+    page.wait_for_url(re.compile(r"/admin/[\w-]+/connection$"))
+    assert "The WordPress site is connected" in page.get_by_role("status").inner_text()
+    context.close()
+
+
+def test_a_wordpress_site_is_connected_without_script(app, connected_shop, address, context):
+    page = context.new_page()
+    sign_in(page, address)
+    code = make_code(page, address)
+    page.get_by_role("link", name="Check whether it is connected").click()
+    assert "No site has used the code yet" in page.get_by_role("status").inner_text()
+
+    assert send_code(app, code, url=connected_shop.served.url).status_code == 201
+
+    page.get_by_role("link", name="Check again").click()
+    page.wait_for_url(re.compile(r"/admin/[\w-]+/connection$"))
+    with page.expect_download() as download:
+        page.goto(f"{address}/admin/connect/wordpress")
+        page.get_by_role("link", name="Download plugin").click()
+    assert download.value.suggested_filename == "token-bridge.zip"
+
+
 def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser):
     connected_shop.connect(history="ask", permissions="read").watch()
     factories.put_package(connected_shop, 10, 1000)
@@ -133,7 +175,14 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
     page.on("console", lambda message: messages.append(message.text))
     sign_in(page, address)
 
-    for path in ("connect", "stores", "shop/connection", "shop/exceptions?assign=1", "shop/exceptions?amounts=3"):
+    for path in (
+        "connect",
+        "connect/wordpress",
+        "stores",
+        "shop/connection",
+        "shop/exceptions?assign=1",
+        "shop/exceptions?amounts=3",
+    ):
         page.goto(f"{address}/admin/{path}")
         for width in (1280, 760, 380):
             page.set_viewport_size({"width": width, "height": 800})

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from bridge.web.context import utcnow
-from tests.factories import deliver, order, put_package, put_user
+from tests.factories import deliver, give, order, put_package, put_user, spend
 from tests.support.ledger_sql import rows
 from tests.support.pages import read, send
 from tests.support.portal import SITE, enter
@@ -82,3 +82,28 @@ def test_buyer_without_an_email_types_their_number(app, shop, database):
     assert "To confirm, type 7" in page.text
     assert send(client, read(page).form("/delete"), confirm="").status_code == 422
     assert send(client, read(page).form("/delete"), confirm="7").status_code == 200
+
+
+def test_buyer_decides_whether_to_be_asked_before_their_balance_is_used(app, shop, database):
+    give(shop, 2, 10)
+    client = enter(app, shop)
+    page = client.get("/account/data")
+    assert "checked" not in _switch(page)
+
+    on = send(client, read(page).form("/confirmation"), confirm_paid="yes")
+    assert (on.status_code, on.location) == (303, "/account/data?saved=#confirmation")
+    shown = client.get("/account/data?saved=")
+    assert ("Saved." in shown.text, "checked" in _switch(shown)) == (True, True)
+    assert spend(shop, 2, 1).get_json()["code"] == "confirmation_required"
+    # A box that is not checked is not sent.
+    form = {"form": read(shown).form("/confirmation").fields["form"]}
+    assert client.post("/account/data/confirmation", data=form).status_code == 303
+    assert spend(shop, 2, 1).status_code == 201
+    assert client.post("/account/data/confirmation", data={"confirm_paid": "yes"}).status_code == 403
+    log = rows(database, "select actor, after from changes where subject = 'user' order by id")
+    assert [row["actor"] for row in log] == ["user 2"] * 2
+
+
+def _switch(page):
+    [box] = [values for tag, values in read(page).tags if tag == "input" and values.get("name") == "confirm_paid"]
+    return box

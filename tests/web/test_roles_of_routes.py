@@ -152,7 +152,8 @@ def test_pages_offer_only_forms_that_the_role_may_send(app, shop, browser, role)
     for rule in admin_rules(app):
         if "GET" not in rule.methods or is_open(rule) or not role.includes(needed(app, rule)):
             continue
-        for form in read(client.get(path_of(rule, "shop").replace("/1", "/2"))).forms:
+        response = client.get(path_of(rule, "shop").replace("/1", "/2"))
+        for form in read(response).forms if response.mimetype == "text/html" else ():
             if "csrf_token" not in form.fields:
                 continue
             endpoint, _ = adapter.match(form.action.partition("?")[0], method="POST")

@@ -65,6 +65,14 @@ def left_of_cap(work: UnitOfWork, account: Account, site_id: int) -> int | None:
     return max(0, cap - used - work.held_sites.get(site_id, 0))
 
 
+def left_for(work: UnitOfWork, account: Account, module: str, *, site_id: int) -> int | None:
+    """Return the tokens that an account can pay for a module in all, within a linked site's cap; None for no limit."""
+    cap = left_of_cap(work, account, site_id)
+    lefts = [one.left for one in funding_of(work, account, module).funding_sources]
+    total = None if None in lefts else sum(left or 0 for left in lefts)
+    return total if cap is None else cap if total is None else min(total, cap)
+
+
 def over_cap(work: UnitOfWork, account: Account, site_id: int, price: int) -> Decision | None:
     """Return the refusal of a linked site that would pass its monthly cap; None where it may go on."""
     left = left_of_cap(work, account, site_id)

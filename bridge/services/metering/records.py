@@ -12,6 +12,7 @@ from bridge.domain.metering.holds import Hold
 from bridge.domain.metering.spends import Receipt, Spend
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.account_lookup import may_see
+from bridge.services.metering.funding import left_for
 from bridge.services.metering.unit_of_work import Wanted, open_unit
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
@@ -19,11 +20,16 @@ from bridge.storage.metering import holds, policies, spends
 
 
 class SpendRecord(NamedTuple):
-    """A spend with what was refunded of it, and what its account has now; `user_id` is None for a guest."""
+    """A spend with what was refunded of it, and what its account has now; `user_id` is None for a guest.
+
+    `left` are the tokens that all sources together can pay for its module now, None
+    for no limit.
+    """
 
     spend: Spend
     receipt: Receipt
     user_id: int | None
+    left: int | None
 
 
 class OpenHold(NamedTuple):
@@ -52,7 +58,8 @@ def get_spend(connection: Connection, caller: Caller, spend_id: int, *, now: dat
     )
     work = open_unit(connection, wanted, now=now, lock=False)
     account, found = work.accounts[owner.account_id], work.spends[spend_id]
-    return SpendRecord(found, work.receipt_of(account, found, found.module), account.user_id)
+    left = left_for(work, work.person_of(account), found.module, site_id=caller.site_id)
+    return SpendRecord(found, work.receipt_of(account, found, found.module), account.user_id, left)
 
 
 def list_open_holds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bridge.domain.accounts.accounts import Account, Profile
+from bridge.domain.accounts.accounts import Account, Profile, Who
 from bridge.domain.errors import FieldError, InvalidRequest, TooManyPasses
 from bridge.domain.portal.passes import (
     LIFE,
@@ -20,6 +20,7 @@ from bridge.domain.portal.passes import (
     read_return_url,
     refusal_of,
 )
+from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
 from bridge.services import secrets
 from bridge.services.accounts import profiles
@@ -110,6 +111,23 @@ def use(connection: Connection, token: str, purpose: Purpose, *, now: datetime) 
     if opened.refused is None and not passes.use_up(connection, secrets.hash_pass(token), now=now):
         return Opened(opened.found, Refused.USED)
     return opened
+
+
+def return_url_fault(connection: Connection, caller: Caller, url: str, *, person: Who | None) -> str:
+    """Return why a URL is not on one of the store's sites or on a site linked to the person; empty if it is.
+
+    `person` is None for a linked site, which acts for its own account.
+    """
+    account: Account | None = None
+    if isinstance(person, Profile):
+        account = accounts.find(connection, store_id=caller.store_id, user_id=person.user_id)
+    elif person is None and caller.account_id is not None:
+        account = accounts.get(connection, caller.account_id)
+    try:
+        read_return_url(url, own_sites(connection, settings.get_by_id(connection, caller.store_id), account))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def own_sites(connection: Connection, store: Store, account: Account | None) -> list[str]:

@@ -137,6 +137,14 @@ def connect(
     return ConnectedSite(store, key, target, TOPICS if site.has_woocommerce else ())
 
 
+def find_code(connection: Connection, code_id: int) -> tuple[ConnectCode, Store | None] | None:
+    """Return a code and its store, which is None until a new store was created; None for an unknown id."""
+    code = connect_codes.find_by_id(connection, code_id)
+    if code is None:
+        return None
+    return code, None if code.store_id is None else settings.find_by_id(connection, code.store_id)
+
+
 def _miss(code: ConnectCode | None) -> Miss:
     if code is None:
         return Miss.UNKNOWN

@@ -59,6 +59,11 @@ def find(connection: Connection, code_hash: str) -> ConnectCode | None:
     return _find(connection, connect_codes.c.code_hash == code_hash)
 
 
+def find_by_id(connection: Connection, code_id: int) -> ConnectCode | None:
+    """Return the code with this id in any state."""
+    return _find(connection, connect_codes.c.id == code_id)
+
+
 def drop_expired(connection: Connection, *, before: datetime) -> None:
     """Delete codes that ended before a moment."""
     connection.execute(delete(connect_codes).where(connect_codes.c.expires_at < before))

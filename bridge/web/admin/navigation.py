@@ -54,7 +54,7 @@ NAVIGATION: tuple[Item | Section, ...] = (
     Item("Exceptions", "exceptions.show", also=("comparison",)),
     Item("Deliveries", "deliveries.show"),
     SETTINGS,
-    Item("Connection", "connection.show"),
+    Item("Connection", "connection.show", also=("wordpress",)),
 )
 
 

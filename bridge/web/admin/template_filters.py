@@ -14,6 +14,7 @@ from bridge.web.i18n.formatting import number
 
 _STYLES = (
     "admin.css",
+    "connect.css",
     "credits.css",
     "docs.css",
     "limits.css",

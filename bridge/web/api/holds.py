@@ -28,7 +28,7 @@ from bridge.domain.metering.errors import (
     UnknownHold,
     UseOutOfRange,
 )
-from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, Hold
 from bridge.domain.stores.principals import Caller
 from bridge.rendering.documents import Document
 from bridge.rendering.ids import decode_id, encode_id
@@ -41,6 +41,7 @@ from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.spends import SpendOut
 from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
+from bridge.web.api.html_answers import html_response, varied, wants_html
 from bridge.web.api.operations import PAGE, PATH, Parameter, operation
 from bridge.web.api.parsing import (
     Amount,
@@ -58,6 +59,9 @@ from bridge.web.api.requests import SpendIn, hold_request_of, owner_document, pa
 from bridge.web.api.responses import json_response, list_response, reply_response
 from bridge.web.api.spends import SPEND_ERRORS
 from bridge.web.context import reading, utcnow
+from bridge.web.i18n.formatting import language_of
+from bridge.web.widget.look import LANGUAGE
+from bridge.web.widget.result import hold_result, spend_result
 
 bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 
@@ -146,12 +150,31 @@ def list_holds() -> Response:
 @bp.get("/<hold_id>")
 @store_or_site_key
 @slow_guesses
-@operation("Get a hold", tag="Holds", answer=HoldOut, errors=(UnknownHold, TooManyUnknownIds))
+@operation(
+    "Get a hold",
+    tag="Holds",
+    answer=HoldOut,
+    query=(LANGUAGE,),
+    errors=(UnknownHold, TooManyUnknownIds),
+    media=("application/json", "text/html"),
+)
 def get_hold(hold_id: str) -> Response:
-    """Return a hold and its state."""
+    """Return a hold and its state.
+
+    With `Accept: text/html`, it is one line for a page: of a captured hold, that of its spend.
+    """
+    who = caller()
+    number = path_id("ho", hold_id, UnknownHold(), who)
     with reading() as connection:
-        found = holds.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
-    return json_response(receipt_document(found))
+        found = holds.look(connection, who, number, now=utcnow())
+        if not wants_html() or not isinstance(found.item, Hold):
+            return varied(json_response(receipt_document(found)))
+        language, spend_id = language_of(request.args.get("lang", "")), found.item.spend_id
+        if spend_id is None:
+            return html_response(hold_result(found.item, language), language)
+        return html_response(
+            spend_result(records.get_spend(connection, who, spend_id, now=utcnow()), language), language
+        )
 
 
 @bp.post("/<hold_id>/capture")

@@ -235,7 +235,9 @@ def _responses(declared: Operation, access: str | None, *, has_variables: bool) 
     if "application/pdf" in declared.media:
         good["headers"] |= _headers("Content-Language")
     if declared.media == ("text/html",) and access:
-        good["headers"] |= _headers("ETag", "Content-Language")
+        good["headers"] |= _headers("Content-Language")
+    if declared.media == ("text/html",) and access and declared.body is None:
+        good["headers"] |= _headers("ETag")
         responses["304"] = {"description": "Not changed since If-None-Match.", "headers": _headers("ETag")}
     for status, kinds in sorted(_problems(declared, access, has_variables=has_variables).items()):
         is_page = declared.media == ("text/html",) and access is None

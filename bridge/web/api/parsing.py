@@ -43,7 +43,8 @@ M = TypeVar("M", bound="Body")
 NamedFaults = Mapping[tuple[str, str], type[InvalidRequest]]
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Return a text without control characters, other than tabs and line ends; raises `ValueError`."""
     # PostgreSQL cannot store NUL in text, and no other control character belongs in a name.
     if any(ord(letter) < 32 and letter not in "\t\r\n" for letter in value):
         raise ValueError("control characters are not allowed")
@@ -103,14 +104,14 @@ ThresholdValue = Annotated[
 """Tokens, or a share of the last grant such as `20%`."""
 Movement = Annotated[int, Field(strict=True, ge=-MAX_TOKENS, le=MAX_TOKENS)]
 UserId = Annotated[int, Field(strict=True, ge=1, le=MAX_USER_ID)]
-Text50 = Annotated[str, Field(strict=True, max_length=50), AfterValidator(_printable)]
-Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(_printable)]
-Text200 = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_printable)]
-Text500 = Annotated[str, Field(strict=True, max_length=500), AfterValidator(_printable)]
-Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500), AfterValidator(_printable)]
-Email = Annotated[str, Field(strict=True, max_length=320), AfterValidator(_printable)]
+Text50 = Annotated[str, Field(strict=True, max_length=50), AfterValidator(printable)]
+Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(printable)]
+Text200 = Annotated[str, Field(strict=True, max_length=200), AfterValidator(printable)]
+Text500 = Annotated[str, Field(strict=True, max_length=500), AfterValidator(printable)]
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500), AfterValidator(printable)]
+Email = Annotated[str, Field(strict=True, max_length=320), AfterValidator(printable)]
 ModuleKey = Annotated[str, Field(strict=True, pattern=_MODULE)]
-Role = Annotated[str, Field(strict=True, min_length=1, max_length=100), AfterValidator(_printable)]
+Role = Annotated[str, Field(strict=True, min_length=1, max_length=100), AfterValidator(printable)]
 Roles = Annotated[list[Role], Field(max_length=50)]
 
 
@@ -181,7 +182,7 @@ class UserIn(Body):
 class GuestIn(Body):
     """A guest, by the caller's own ID. Only a hash of it is stored."""
 
-    id: Annotated[str, Field(strict=True, min_length=1, max_length=255), AfterValidator(_printable)]
+    id: Annotated[str, Field(strict=True, min_length=1, max_length=255), AfterValidator(printable)]
     """The caller's own ID of the guest; only a hash is stored."""
 
 

@@ -1,10 +1,10 @@
-"""The API of spending: quotes, single and batched spends, and refunds."""
+"""The API of spending: single and batched spends, and refunds."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from pydantic import Field
 
 from bridge.domain.errors import BalanceOutOfRange, BridgeError
@@ -23,39 +23,31 @@ from bridge.domain.metering.errors import (
 )
 from bridge.rendering.receipts import receipt_document
 from bridge.runtime import runtime
-from bridge.services.metering import quotes, records
+from bridge.services.metering import records
 from bridge.services.metering.execute import MAX_REQUESTS
-from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut, SpendRecordOut
+from bridge.web.api.answers.spends import BatchResults, RefundOut, SpendOut, SpendRecordOut
 from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
+from bridge.web.api.html_answers import html_response, varied, wants_html
 from bridge.web.api.operations import operation
 from bridge.web.api.parsing import (
     Body,
     NamedFaults,
     Reason,
     Tokens,
-    WhatIn,
-    WhoIn,
     check_key,
     fingerprint,
     idempotency_key,
     read_body,
 )
-from bridge.web.api.quote_documents import quote_document
-from bridge.web.api.requests import SpendIn, owner_document, path_id, request_of, who_of
+from bridge.web.api.requests import SpendIn, owner_document, path_id, request_of
 from bridge.web.api.responses import batch_result, json_response, reply_response
 from bridge.web.context import reading, utcnow
+from bridge.web.i18n.formatting import language_of
+from bridge.web.widget.look import LANGUAGE
+from bridge.web.widget.result import spend_result
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
-
-
-class QuoteIn(WhoIn):
-    """Items to price, up to 1000."""
-
-    named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
-    max_values: ClassVar[int] = 20 * MAX_REQUESTS
-    items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_REQUESTS)]
-    """Up to 1000 items."""
 
 
 class BatchItemIn(SpendIn):
@@ -92,40 +84,6 @@ class RefundIn(Body):
 
 SPEND_ERRORS = (UnknownOperation, UnknownModule, TooManyUnits, OperationAndTokens, BalanceOutOfRange, UseOutOfRange)
 """The errors of a spend or hold, other than refusals."""
-
-
-@bp.post("/quotes")
-@store_or_site_key
-@operation(
-    "Get a quote",
-    tag="Spends",
-    answer=QuoteOut,
-    body=QuoteIn,
-    errors=(UnknownOperation, UnknownModule, TooManyUnits, TooManyItems, OperationAndTokens),
-    example={"user": {"id": 42}, "items": [{"module": "chat", "tokens": 120}]},
-)
-def quote() -> Response:
-    """Return the cost of each item and the sources that would pay. Nothing is charged."""
-    body = read_body(QuoteIn)
-    for position, item in enumerate(body.items):
-        item.check(f"items.{position}.")
-    who = caller()
-    asks = [
-        SpendRequest(
-            caller=who,
-            key=None,
-            fingerprint="",
-            who=None,
-            module=item.module,
-            tokens=item.tokens,
-            operation=item.operation,
-            units=item.quantity or 1,
-        )
-        for item in body.items
-    ]
-    person = who_of(body, who)
-    with reading() as connection:
-        return json_response(quote_document(quotes.quote(connection, who, person, asks, now=utcnow())))
 
 
 @bp.post("/spends")
@@ -177,13 +135,26 @@ def spend_batch() -> Response:
 @bp.get("/spends/<spend_id>")
 @store_or_site_key
 @slow_guesses
-@operation("Get a spend", tag="Spends", answer=SpendRecordOut, errors=(UnknownSpend, TooManyUnknownIds))
+@operation(
+    "Get a spend",
+    tag="Spends",
+    answer=SpendRecordOut,
+    query=(LANGUAGE,),
+    errors=(UnknownSpend, TooManyUnknownIds),
+    media=("application/json", "text/html"),
+)
 def get_spend(spend_id: str) -> Response:
-    """Return a spend and what was refunded of it, with the current balance and allowance."""
+    """Return a spend and what was refunded of it, with the current balance and allowance.
+
+    With `Accept: text/html`, it is one line for a page, such as `12 tokens · 1,450 left`.
+    """
     who = caller()
     number = path_id("sp", spend_id, UnknownSpend(), who)
     with reading() as connection:
         record = records.get_spend(connection, who, number, now=utcnow())
+    if wants_html():
+        language = language_of(request.args.get("lang", ""))
+        return html_response(spend_result(record, language), language)
     spent = record.spend
     document = {
         **receipt_document(record.receipt),
@@ -191,7 +162,7 @@ def get_spend(spend_id: str) -> Response:
         "refunded": {"plan": spent.back_plan, "balance": spent.back_balance, "allowance": spent.back_allowance},
         "lapsed": spent.lapsed,
     }
-    return json_response(document)
+    return varied(json_response(document))
 
 
 @bp.post("/spends/<spend_id>/refund")

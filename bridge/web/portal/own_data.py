@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, make_response, request, url_for
+from flask import Blueprint, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.portal.passes import Access
 from bridge.runtime import runtime
+from bridge.services.metering import confirmations
 from bridge.services.ops import account_erasure
 from bridge.services.portal.sessions import Buyer
 from bridge.web.api.user_export import export_response
-from bridge.web.context import utcnow
+from bridge.web.context import in_transaction, utcnow
 from bridge.web.i18n.formatting import Language, isolate
 from bridge.web.i18n.messages import texts_of
 from bridge.web.portal import notices, pages
@@ -25,10 +26,15 @@ bp = Blueprint("portal_data", __name__, url_prefix="/account/data")
 
 @dataclass(frozen=True, slots=True)
 class DataPage:
-    """The contents of the page; `confirm` is the text to type, `is_fresh` whether the account may be deleted now."""
+    """The contents of the page; `confirm` is the text to type, `is_fresh` whether the account may be deleted now.
+
+    `confirm_paid` is the buyer's setting, `is_saved` whether it was saved just now.
+    """
 
     facts: tuple[tuple[str, str], ...]
     files: tuple[tuple[str, str], ...]
+    confirm_paid: bool
+    is_saved: bool
     confirm: str
     is_fresh: bool
     typed: str
@@ -49,6 +55,20 @@ def download() -> ResponseReturnValue:
     """Send everything that is stored about the buyer: `?format=csv` as a ZIP file of tables, else JSON."""
     buyer = browser.buyer()
     return export_response(buyer.store, buyer.account)
+
+
+@bp.post("/confirmation")
+@browser.needs(Access.FULL)
+def set_confirmation() -> ResponseReturnValue:
+    """Save whether the buyer wants to be asked before tokens of their balance are used."""
+    buyer, now = browser.buyer(), utcnow()
+    user_id, wanted = buyer.session.user_id, request.form.get("confirm_paid") == "yes"
+    in_transaction(
+        lambda connection: confirmations.set_wanted(
+            connection, buyer.store.id, user_id, wanted, actor=f"user {user_id}", now=now
+        )
+    )
+    return redirect(url_for("portal_data.show", saved="", _anchor="confirmation"), 303)
 
 
 @bp.post("/delete")
@@ -89,6 +109,8 @@ def data_page(buyer: Buyer, language: Language, *, typed: str = "", error: str =
     return DataPage(
         facts=tuple((label, value) for label, value in facts if value),
         files=files,
+        confirm_paid=buyer.account.confirm_paid,
+        is_saved="saved" in request.args,
         confirm=_confirmation(buyer),
         is_fresh=buyer.is_fresh(now),
         typed=typed,

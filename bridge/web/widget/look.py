@@ -22,10 +22,12 @@ _NONCE = re.compile(r"[A-Za-z0-9+/_-]{1,128}={0,2}")
 _HEADINGS = range(2, 7)
 NO_STYLESHEET = "none"
 
+LANGUAGE = Parameter(
+    "lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, Language.ENGLISH.value
+)
+"""The parameter for the language of a fragment."""
 PARAMETERS = (
-    Parameter(
-        "lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, Language.ENGLISH.value
-    ),
+    LANGUAGE,
     Parameter(
         "theme",
         "`light`, `dark`, or `auto` to follow the page's `color-scheme`.",

@@ -21,7 +21,7 @@ _ROOT = re.compile(r"\.token-bridge(\[[^\]]*\])?(?=[{,])")
 
 SHARED = ("palette", "root", "parts")
 """The sheets of every fragment, in `styles`."""
-ALL = ("usage",)
+ALL = ("usage", "confirm")
 """The other sheets: together with the shared ones, the style of all fragments."""
 
 
