@@ -54,6 +54,29 @@ def test_grid_of_30_modules_is_saved_on_a_narrow_screen(page, shop):
 
 def test_rows_are_shown_as_cards_with_their_columns_named(page):
     names = page.locator("tbody tr").first.locator("td").evaluate_all("cells => cells.map(cell => cell.dataset.label)")
-    assert names[:2] == ["Guests", "Users"]
-    assert names[-2:] == ["Resets each", "Message"]
+    assert names == ["Resets each", "Guests", "Users"]
+    assert page.get_by_label("Message when used up, Chat", exact=True).is_visible()
     assert page.locator("[aria-current=page]").inner_text() == "Limits"
+
+
+def test_grid_with_eight_roles_keeps_modules_and_messages_in_sight(page, shop):
+    roles = [f"role_{place}" for place in range(7)] + ["a_very_long_role_of_a_plugin_for_members_only"]
+    put(shop, "limits/chat", period="daily", rules={f"role:{role}": 7 for role in roles})
+    page.reload()
+    assert page.evaluate("document.documentElement.scrollWidth") == 380
+    last = page.get_by_label(f"Chat: {roles[-2]}", exact=True)
+    last.scroll_into_view_if_needed()
+    edges = "field => [field.getBoundingClientRect().left >= 0, field.getBoundingClientRect().right <= innerWidth]"
+    assert last.evaluate(edges) == [True, True]
+
+    page.set_viewport_size({"width": 1280, "height": 800})
+    last.focus()
+    last.scroll_into_view_if_needed()
+    # Neither the module nor its message moves out of sight when the grid is scrolled to its last role.
+    for field in ("Label of chat", "Message when used up, Chat"):
+        assert page.get_by_label(field, exact=True).evaluate(edges) == [True, True], field
+    assert page.get_by_role("columnheader", name="Module").evaluate("cell => cell.getBoundingClientRect().left") >= 0
+    page.get_by_label("Message when used up, Chat", exact=True).fill("Ask the shop.")
+    page.keyboard.press("Enter")
+    page.get_by_role("status").wait_for()
+    assert limit(shop)["message"] == "Ask the shop."

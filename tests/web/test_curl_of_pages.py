@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.factories import deliver, give, line, order, put_package, put_user, spend
+from bridge.domain.orders.comparing import Compared, Comparison, Difference, SyncState
+from bridge.storage.orders import comparisons
+from tests.factories import NOON, deliver, give, line, order, put_package, put_user, spend
 from tests.support.pages import sign_in
 
 ADDRESS = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
-def filled(app, shop):
+def filled(app, shop, database):
     """Return a signed-in client of a store that has something of each kind."""
     put_package(shop, 10, 600)
     limit = {"period": "daily", "rules": {"user": 100}, "message": "O'Neill’s “limit”; rm -rf $HOME"}
@@ -37,6 +39,9 @@ def filled(app, shop):
     deliver(shop, order(2, customer=0, email="guest@example.test"))
     deliver(shop, order(3, customer=2, lines=[line(product=77)]))
     deliver(shop, order(4, customer=2, total="10.00", refunds=["-5.00"]))
+    differences = (Difference(Compared.STATUS, "processing", "completed"),)
+    with database.transaction() as connection:
+        comparisons.put(connection, shop.id, [(1, Comparison(SyncState.WARNING, NOON, differences))])
     return sign_in(app)
 
 
@@ -77,6 +82,10 @@ PAGES = (
     "exceptions",
     "exceptions?amounts=3",
     "exceptions?after=3",
+    "comparison",
+    "packages/preview",
+    "packages/preview?product=10/3&quantity=1,5&stamp=700",
+    "packages/preview?order=1",
     "settings/limits",
     "settings/prices",
     "packages",

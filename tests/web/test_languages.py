@@ -149,7 +149,14 @@ def test_zone_reads_as_words():
     assert zone_name(NEW_YORK) == "America/New York"
 
 
-def test_only_right_to_left_languages_isolate_text():
+@pytest.mark.parametrize("language", [Language.ENGLISH, Language.ARABIC])
+def test_name_turns_nothing_beside_it(language):
+    assert isolate("\u202eevil \u2066a\u2069\u202c", Language.ENGLISH) == "evil a"
+    assert isolate("\u202e", language) == ""
+    assert isolate("שלום \u202e\u200d", language) == "\u2068שלום \u200d\u2069"
+
+
+def test_text_without_right_to_left_letters_is_isolated_in_such_languages_only():
     assert [language for language in Language if direction(language) == "rtl"] == [Language.ARABIC]
     assert isolate("Chat (beta)", Language.ENGLISH) == "Chat (beta)"
     assert isolate("Chat (beta)", Language.ARABIC) == "\u2068Chat (beta)\u2069"

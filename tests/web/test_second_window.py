@@ -142,8 +142,8 @@ def test_second_window_is_added_saved_and_removed_on_the_limits_page(shop, admin
     same = send(admin, form, **{f"{prefix}-second-period": "daily", cell: "x"})
     assert same.status_code == 422
     assert error_texts(same) == [
-        "Enter a whole number, unlimited or disabled.",
         "Choose another period than that of the first window.",
+        "Enter a whole number, unlimited or disabled.",
     ]
     assert send(admin, form, **{cell: "1,500"}).status_code == 303
     assert limit(shop) == {

@@ -70,6 +70,37 @@ def test_differing_orders_are_listed_in_pages_and_checked_again(admin, monkeypat
     assert read(first).form("exceptions/3/check").action == "/admin/shop/exceptions/3/check"
 
 
+def test_api_returns_the_comparison_and_lists_differing_orders(app, shop, admin):
+    def get(path, headers=shop.headers):
+        answer = shop.client.get(path, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    found = {number: get(f"/v1/orders/{number}")["sync"] for number in range(1, 6)}
+    assert {number: sync and sync["state"] for number, sync in found.items()} == {
+        1: "in_sync",
+        2: "warning",
+        3: "mismatch",
+        4: None,
+        5: None,
+    }
+    assert found[5] is None
+    assert found[3]["compared_at"] == "2026-11-20T12:00:00.000000Z"
+    assert found[3]["differences"] == [
+        {"field": "tokens", "line": 1, "shop": "300000", "stored": "100000"},
+        {"field": "customer", "line": None, "shop": "0", "stored": "2"},
+    ]
+
+    first = get("/v1/orders/differing?limit=1")
+    assert [(item["id"], item["sync"]) for item in first["items"]] == [(3, found[3])]
+    second = get(f"/v1/orders/differing?limit=1&cursor={first['next']}")
+    assert [(item["id"], item["status"]) for item in second["items"]] == [(2, "completed")]
+    assert second["next"] is None
+    _, other = add_shop(app, "other")
+    assert get("/v1/orders/differing", other)["items"] == []
+    assert shop.client.get("/v1/orders/differing?cursor=x", headers=shop.headers).status_code == 422
+
+
 def test_store_shows_the_worst_state_of_its_orders_and_nothing_of_another_store(app, admin, database, shop):
     add_shop(app, "other")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from bridge.domain.metering import replay
 from bridge.domain.metering.limits import Limit, Override, Period, Rule, Window, rules_of, window_at
 from bridge.domain.metering.pricing import Operation, with_change
 from bridge.domain.stores.stores import Policy
+from bridge.services.metering import limits
 from bridge.storage.admin import replays
 from bridge.storage.admin.replays import OperationUse, Subject
 from bridge.storage.engine.database import Connection
@@ -142,6 +143,22 @@ def replay_limits(connection: Connection, store_id: int, wanted: Sequence[NewLim
         for account in batch:
             _replay_account(policy, account, wanted, use, own, found)
     return Replay(month, read, is_cut or left <= 0, tuple(found.values()))
+
+
+def replay_limit(
+    connection: Connection, store_id: int, limit: Limit, *, keeps_second: bool = False, now: datetime
+) -> Replay:
+    """Return the same for the limit of one module, as `put_limit` would store it.
+
+    No account is stopped in a module whose use is free. Raises `UnknownModule`, and
+    `InvalidRequest` as `put_limit` does.
+    """
+    policy = policies.for_store(connection, store_id)
+    module = limits.get_module(connection, store_id, limit.module)
+    current = policy.limits.get(limit.module)
+    wanted = NewLimit(limit.module, limits.completed(limit, current, keeps_second=keeps_second), current)
+    found = replay_limits(connection, store_id, [wanted] if module.is_metered else [], now=now)
+    return found if found.modules else replace(found, modules=(ModuleReplay(limit.module, is_estimate=False),))
 
 
 def replay_price(connection: Connection, store_id: int, operation: Operation, *, now: datetime) -> PriceReplay:

@@ -123,14 +123,19 @@ def put_limit(
     stores.touch(connection, store_id)
     add_missing_module(connection, store_id, limit.module, actor=actor, now=now)
     before = limits.list_limits(connection, store_id).get(limit.module)
+    limit = keep_counters(completed(limit, before, keeps_second=keeps_second), before)
+    limits.put_limit(connection, store_id, limit)
+    _record_limit(connection, store_id, before, limit, actor=actor, now=now)
+    return limit
+
+
+def completed(limit: Limit, before: Limit | None, *, keeps_second: bool) -> Limit:
+    """Return a limit with the second window it has before, if it keeps that; raises as `put_limit` does."""
     named = "period" if limit.second is None else "second.period"
     if keeps_second and limit.second is None and before is not None:
         limit = replace(limit, second=before.second)
     if limit.second is not None and limit.second.period is limit.period:
         raise InvalidRequest(fields=[FieldError(named, _SAME_PERIOD)])
-    limit = keep_counters(limit, before)
-    limits.put_limit(connection, store_id, limit)
-    _record_limit(connection, store_id, before, limit, actor=actor, now=now)
     return limit
 
 

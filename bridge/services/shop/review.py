@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.errors import UnknownOrder
+from bridge.domain.orders.comparing import Comparison
 from bridge.domain.orders.merge import OrderState, Refunds
 from bridge.domain.orders.review_items import Question
 from bridge.domain.shop.inbox import NoticeKind
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
-from bridge.services.orders import apply, late_packages
+from bridge.services.orders import apply, comparisons, late_packages
 from bridge.services.orders.purchases import OrderGrant, list_grants
 from bridge.services.orders.settling import Settled
 from bridge.services.shop import reconcile
@@ -48,11 +49,15 @@ class ReviewedOrder:
 
 
 class OrderRecord(NamedTuple):
-    """An order, the user whose account it belongs to (None without one), and its ledger entries, newest first."""
+    """An order, the user whose account it belongs to (None without one), and its ledger entries, newest first.
+
+    `comparison` is the last one with the shop; None for an order that was never read from it.
+    """
 
     state: OrderState
     user_id: int | None
     grants: list[OrderGrant]
+    comparison: Comparison | None
 
 
 class AcceptedSources(NamedTuple):
@@ -152,7 +157,8 @@ def get_record(connection: Connection, store: Store, number: int) -> OrderRecord
     """Return an order with its owner and its ledger entries; raises `UnknownOrder`."""
     known = _get(connection, store, number)
     owner = None if known.account_id is None else accounts.get(connection, known.account_id).user_id
-    return OrderRecord(known, owner, list_grants(connection, store.id, number))
+    compared = comparisons.find(connection, store.id, [number]).get(number)
+    return OrderRecord(known, owner, list_grants(connection, store.id, number), compared)
 
 
 def get_sources(connection: Connection, store_id: int) -> AcceptedSources:

@@ -17,6 +17,7 @@ from bridge.services.orders import comparisons, grant_preview, packages
 from bridge.services.orders.grant_preview import Asked, Preview, PreviewedLine
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import shop_links
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.i18n.formatting import number
@@ -70,6 +71,7 @@ class GrantPreviewPage:
     form: PreviewForm
     products: Sequence[tuple[str, str]]
     answer: Answered | None
+    calls: Calls
 
 
 def build(connection: Connection, store: Store, form: PreviewForm, *, now: datetime) -> GrantPreviewPage:
@@ -92,7 +94,21 @@ def build(connection: Connection, store: Store, form: PreviewForm, *, now: datet
         form=form,
         products=tuple((_key(package), package.name or package.sku) for package in listed),
         answer=answer,
+        calls=_calls(form),
     )
+
+
+def _calls(form: PreviewForm) -> Calls:
+    if form.order:
+        return (call("Grant of an order", "GET", "/v1/grants/preview", query={"order": form.order}),)
+    asked = form.asked or Asked(10)
+    query = {
+        "product": asked.product_id,
+        "variation": asked.variation_id or None,
+        "quantity": str(asked.quantity),
+        "stamp": asked.stamp,
+    }
+    return (call("Grant of a product", "GET", "/v1/grants/preview", query=query),)
 
 
 def _key(package: Package) -> str:

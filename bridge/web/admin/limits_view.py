@@ -209,5 +209,6 @@ def _calls(known: Mapping[str, ModuleSettings]) -> Calls:
     return (
         call("Change a module", "PUT", f"/v1/modules/{key}", {"label": label, "metered": True}),
         call("Set a limit", "PUT", f"/v1/limits/{key}", body),
+        call("Preview a limit on last month’s use", "POST", f"/v1/limits/{key}/preview", body),
         call("Remove a limit", "DELETE", f"/v1/limits/{key}"),
     )

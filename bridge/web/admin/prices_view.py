@@ -135,4 +135,8 @@ def _calls(operations: list[Operation], key: str) -> Calls:
     document.pop("key")
     document.pop("tokens_per_unit" if shown.parts else "parts")
     path = f"/v1/operations/{shown.key}"
-    return (call("Save a price", "PUT", path, document), call("Remove a price", "DELETE", path))
+    return (
+        call("Save a price", "PUT", path, document),
+        call("Preview a price on last month’s use", "POST", f"{path}/preview", document),
+        call("Remove a price", "DELETE", path),
+    )

@@ -10,6 +10,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services.orders import comparisons
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import shop_links
+from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
@@ -85,6 +86,7 @@ class ComparisonPage:
     is_first: bool
     next: int | None
     has_compared: bool
+    calls: Calls
 
 
 def badge(found: Comparison | None, zone: tzinfo) -> SyncBadge:
@@ -133,7 +135,17 @@ def build(connection: Connection, store: Store, *, before: int | None) -> Compar
         is_first=before is None,
         next=found[PAGE - 1].number if len(found) > PAGE else None,
         has_compared=comparisons.has_any(connection, store.id),
+        calls=_calls(found[0].number if found else None, before=before),
     )
+
+
+def _calls(number: int | None, *, before: int | None) -> Calls:
+    query = {"limit": PAGE, "cursor": before}
+    listed = call("Orders that differ from the shop", "GET", "/v1/orders/differing", query=query)
+    if number is None:
+        return (listed,)
+    path = f"/v1/orders/{number}"
+    return (listed, call("One order", "GET", path), call("Compare it again", "POST", f"{path}/check"))
 
 
 def _row(found: Difference) -> DifferenceRow:

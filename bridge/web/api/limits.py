@@ -159,17 +159,19 @@ def get_operation(key: str) -> Response:
 )
 def put_operation(key: str) -> Response:
     """Create an operation or change its price."""
-    body = read_body(OperationIn)
-    if (body.tokens_per_unit is None) == (body.parts is None):
-        raise InvalidRequest(fields=[FieldError("tokens_per_unit", "send exactly one of tokens_per_unit and parts")])
-    operation = Operation(
-        operation_key(key), body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ())
-    )
+    operation = operation_of(operation_key(key), read_body(OperationIn))
     who, now = caller(), utcnow()
     stored = in_transaction(
         lambda connection: prices.put_operation(connection, who.store_id, operation, actor=who.name, now=now)
     )
     return json_response(operation_document(stored))
+
+
+def operation_of(key: str, body: OperationIn) -> Operation:
+    """Return the operation that a body describes; raises `InvalidRequest`."""
+    if (body.tokens_per_unit is None) == (body.parts is None):
+        raise InvalidRequest(fields=[FieldError("tokens_per_unit", "send exactly one of tokens_per_unit and parts")])
+    return Operation(key, body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ()))
 
 
 @bp.delete("/operations/<key>")

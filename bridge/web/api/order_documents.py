@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from bridge.domain.orders.comparing import Comparison, DifferingOrder
 from bridge.domain.orders.merge import Acknowledgement, LineState, OrderState, Refunds
 from bridge.domain.orders.review import open_lines
 from bridge.domain.orders.review_items import ReviewItem
@@ -94,6 +95,29 @@ def record_document(record: OrderRecord) -> Document:
         **order_document(record.state),
         "user_id": record.user_id,
         "grants": [_grant_document(grant) for grant in record.grants],
+        "sync": None if record.comparison is None else sync_document(record.comparison),
+    }
+
+
+def differing_document(one: DifferingOrder) -> Document:
+    """Return an order that differs from the shop, with the values that differ."""
+    return {
+        "id": one.number,
+        "number": shown_number(one.number, one.shown_number),
+        "status": one.status,
+        "sync": sync_document(one.comparison),
+    }
+
+
+def sync_document(found: Comparison) -> Document:
+    """Return a comparison with the shop; `state` is None where the order has changed since."""
+    return {
+        "state": None if found.state is None else found.state.value,
+        "compared_at": documents.format_timestamp(found.compared_at),
+        "differences": [
+            {"field": each.value.value, "line": each.line or None, "shop": each.shop, "stored": each.stored}
+            for each in found.differences
+        ],
     }
 
 

@@ -28,12 +28,13 @@ from bridge.domain.orders.errors import (
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
 from bridge.runtime import runtime
-from bridge.services.orders import late_packages
+from bridge.services.orders import comparisons, late_packages
 from bridge.services.shop import inbox, review
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.api.answers.orders import (
     AcceptedSource,
+    DifferingOrderOut,
     ExceptionOut,
     LatePackageOut,
     OrderRecordOut,
@@ -44,6 +45,7 @@ from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import PAGE, operation
 from bridge.web.api.order_documents import (
+    differing_document,
     exception_document,
     late_document,
     record_document,
@@ -134,6 +136,19 @@ def list_late_products() -> Response:
     with reading() as connection:
         found = late_packages.list_late(connection, caller().store_id)
     return list_response([late_document(late) for late in found], next_cursor=None)
+
+
+@bp.get("/orders/differing")
+@store_key
+@operation("List orders that differ from the shop", tag="Orders", answer=ItemList[DifferingOrderOut], query=PAGE)
+def list_differing() -> Response:
+    """Return the orders whose last comparison with the shop found other values, the highest ID first."""
+    place, limit = cursor(), page_limit()
+    before = None if place is None else _place(place)
+    with reading() as connection:
+        found = comparisons.list_differing(connection, caller().store_id, before=before, limit=limit + 1)
+    following = str(found[limit - 1].number) if len(found) > limit else None
+    return list_response([differing_document(one) for one in found[:limit]], next_cursor=following)
 
 
 @bp.get("/orders/<number>")

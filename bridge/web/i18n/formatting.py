@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -41,6 +42,8 @@ _LOCALES = {Language.ENGLISH: "en_001"}
 # CLDR's minimumGroupingDigits is 2 for these: 9999, but 10.000. Babel does not have this figure.
 _GROUPED_FROM_FIVE_DIGITS = {Language.SPANISH, Language.ITALIAN, Language.POLISH}
 
+# The marks that embed, override or isolate a direction, without those that stand for one letter.
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 
 
@@ -81,12 +84,14 @@ def direction(language: Language) -> str:
 def isolate(text: str, language: Language) -> str:
     """Return text of unknown direction, such as a product's name, for use in a text of this language.
 
-    Without the marks, punctuation at its ends moves to the wrong side in
-    a right-to-left text.
+    Without the marks, what stands beside it moves to the wrong side if one of the two
+    is right-to-left. Marks in the text itself, which could turn what follows, are left out.
     """
-    if not text or not _conventions(language).is_right_to_left:
-        return text
-    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}"
+    is_right_to_left = _conventions(language).is_right_to_left
+    if not text.isascii():
+        text = text.translate(_TURNING)
+        is_right_to_left = is_right_to_left or any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in text)
+    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}" if text and is_right_to_left else text
 
 
 def shortened(names: Iterable[str], count: int, language: Language = Language.ENGLISH) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def download() -> Response:
 
 @bp.get("/<order>/receipt.pdf")
 @browser.needs(Access.FULL)
-def receipt(order: str) -> ResponseReturnValue:
+def download_receipt(order: str) -> ResponseReturnValue:
     """Send the receipt of one purchase."""
     buyer = browser.buyer()
     return receipt_response(buyer.store, buyer.account, path_number(order, "order"), language=browser.language())
@@ -113,19 +113,23 @@ def _row(buyer: Buyer, purchase: Purchase, left: Mapping[int, int], texts: Texts
     return PurchaseRow(
         order=texts.gettext("Order {number}", number=isolate(purchase.shown_number, language)),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
-        lines=shortened((line_text(line, texts) for line in purchase.lines), len(purchase.lines), language),
+        lines=shortened(
+            (line_text(line, texts, isolate(line.name, language)) for line in purchase.lines),
+            len(purchase.lines),
+            language,
+        ),
         price=money(purchase.total, purchase.currency, language),
         tokens=texts.ngettext("{n} token", "{n} tokens", purchase.tokens) if purchase.tokens else "",
         refunded=texts.ngettext("{n} refunded", "{n} refunded", purchase.reversed) if purchase.reversed else "",
         left=_left(texts, rest, kept) if kept else "",
         percent_left=percent_of(rest, kept) if kept else None,
-        receipt=url_for("portal_purchases.receipt", order=purchase.order_number),
+        receipt=url_for("portal_purchases.download_receipt", order=purchase.order_number),
     )
 
 
-def line_text(line: PurchasedLine, texts: Texts) -> str:
-    """Return a package of a purchase; a plan with its tokens a month."""
-    text = f"{line.name} × {line.quantity}"
+def line_text(line: PurchasedLine, texts: Texts, name: str) -> str:
+    """Return a package of a purchase under a name; a plan with its tokens a month."""
+    text = f"{name} × {line.quantity}"
     if line.months is None:
         return text
     term = texts.ngettext(
@@ -160,7 +164,9 @@ def _csv_rows(connection: Connection, buyer: Buyer, texts: Texts, *, now: dateti
             yield (
                 purchase.shown_number,
                 placed.isoformat(sep=" ", timespec="seconds")[:19] if placed else "",
-                ", ".join(shortened((line_text(line, texts) for line in purchase.lines), len(purchase.lines))),
+                ", ".join(
+                    shortened((line_text(line, texts, line.name) for line in purchase.lines), len(purchase.lines))
+                ),
                 _decimal(purchase, texts.language),
                 purchase.currency,
                 purchase.tokens,

@@ -195,19 +195,19 @@ def _choices(texts: Texts, policy: Policy, names: Sequence[Name], filters: Filte
     return tuple(
         choice
         for choice in (
-            _choice("module", texts.gettext("Module"), modules, filters.module),
-            _choice("site", texts.gettext("Site"), sites, filters.site),
-            _choice("source", texts.gettext("Integration"), sources, filters.source),
+            _choice("module", texts.gettext("Module"), modules, filters.module, texts.language),
+            _choice("site", texts.gettext("Site"), sites, filters.site, texts.language),
+            _choice("source", texts.gettext("Integration"), sources, filters.source, texts.language),
         )
         if len(choice.options) > 1 or any(option.is_chosen for option in choice.options)
     )
 
 
-def _choice(name: str, label: str, values: dict[str, str], chosen: str | None) -> Choice:
+def _choice(name: str, label: str, values: dict[str, str], chosen: str | None, language: Language) -> Choice:
     if chosen is not None:
         values = {chosen: chosen, **values}
     ordered = sorted(values.items(), key=lambda item: (item[0] == "", item[1].casefold()))
-    options = (Option(value or _NONE, text, value == chosen) for value, text in ordered)
+    options = (Option(value or _NONE, isolate(text, language), value == chosen) for value, text in ordered)
     return Choice(name, label, tuple(options))
 
 

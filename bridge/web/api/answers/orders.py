@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bridge.domain.accounts.ledger import Kind
+from bridge.domain.orders.comparing import Compared, SyncState
 from bridge.web.api.answers.parts import Count, Time
 from bridge.web.api.operations import Answer
 
@@ -167,6 +168,30 @@ class OrderGrantOut(Answer):
     """Time of the entry."""
 
 
+class DifferenceOut(Answer):
+    """A value of an order that differs."""
+
+    field: Annotated[Compared, Field(examples=["total"])]
+    """The value."""
+    line: Annotated[int | None, Field(examples=[None])]
+    """ID of the order line; null for a value of the whole order."""
+    shop: Annotated[str, Field(examples=["19.00"])]
+    """The value in the shop, as text."""
+    stored: Annotated[str, Field(examples=["20.00"])]
+    """The stored value, as text."""
+
+
+class SyncOut(Answer):
+    """A comparison of an order with the shop."""
+
+    state: Annotated[SyncState | None, Field(examples=["warning"])]
+    """`in_sync`, `warning` or `mismatch` (tokens differ); null if the order has changed since."""
+    compared_at: Time
+    """Time of the comparison."""
+    differences: list[DifferenceOut]
+    """The values that differ, at most 20."""
+
+
 class OrderRecordOut(OrderOut):
     """An order with its user and its grants."""
 
@@ -174,6 +199,21 @@ class OrderRecordOut(OrderOut):
     """ID of the user whose account has the order; null without one."""
     grants: list[OrderGrantOut]
     """Grants and reversals, newest first, at most 200."""
+    sync: SyncOut | None
+    """The last comparison with the shop; null for an order that was never read from it."""
+
+
+class DifferingOrderOut(Answer):
+    """An order that differs from the shop."""
+
+    id: Annotated[int, Field(examples=[1001])]
+    """ID of the order in the shop."""
+    number: Annotated[int | str, Field(examples=[1001])]
+    """Order number shown in the shop."""
+    status: Annotated[str, Field(examples=["completed"])]
+    """Stored status of the order."""
+    sync: SyncOut
+    """The last comparison with the shop."""
 
 
 class SettledOrder(OrderOut):
