@@ -78,7 +78,7 @@ def test_each_change_makes_another_version_with_other_content(buyer, change):
             assert after.text != first.text
 
 
-def test_text_that_tells_a_wait_is_never_old(buyer):
+def test_text_with_a_wait_is_never_old(buyer):
     """The version changes with the minute, and the text is that of the version in every second of it."""
     shown = {}
     for second in (0, 1, 29, 59, 60, 61, 119, 120):
