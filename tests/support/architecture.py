@@ -246,6 +246,28 @@ def status_faults(path: str, source: str) -> list[str]:
     ]
 
 
+def payload_faults(path: str, source: str) -> list[str]:
+    """Return payloads of events that services put together: `bridge/rendering/event_payloads.py` has one of each."""
+    if not path.startswith("bridge/services/") or not path.endswith(".py"):
+        return []
+    return [
+        f"{path}:{node.lineno} puts the payload of an event together: move it to bridge/rendering/event_payloads.py"
+        for node in ast.walk(ast.parse(source))
+        if any(isinstance(place, ast.Dict) for place in _places_of_payload(node))
+    ]
+
+
+def _places_of_payload(node: ast.AST) -> Sequence[ast.AST | None]:
+    match node:
+        case ast.Assign(targets=[ast.Name(id="payload")], value=value):
+            return [value]
+        case ast.AnnAssign(target=ast.Name(id="payload"), value=value):
+            return [value]
+        case ast.Call(func=ast.Name(id="NewEvent") | ast.Attribute(attr="announce"), args=arguments, keywords=named):
+            return [*arguments, *(each.value for each in named)]
+    return []
+
+
 def _places_of_status(node: ast.AST) -> Sequence[ast.AST | None]:
     match node:
         case ast.Return(value=ast.Tuple(elts=[first, *_])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import requests
 
 from app import create_app
 from bridge.runtime import Runtime
-from bridge.services.shop import store_changes
+from bridge.services.shop import connect_codes, store_changes
 from bridge.services.stores import settings
 from bridge.services.stores.settings import Connected
 from bridge.web.context import utcnow
@@ -105,6 +105,22 @@ def store_at_site(bridge: Bridge, site: WordPress) -> None:
     with bridge.parts() as parts, parts.database.transaction() as connection:
         store = settings.get_store(connection, "shop")
         store_changes.move(connection, store, site.url, actor="test", now=utcnow())
+
+
+@pytest.fixture(scope="session")
+def new_code(bridge: Bridge, store_at_site: None) -> Iterator[Callable[[], str]]:
+    """Return a function that makes a connect code for the store, as the console does."""
+    with bridge.parts() as parts:
+
+        def make() -> str:
+            with parts.database.transaction() as connection:
+                store = settings.get_store(connection, "shop")
+                made = connect_codes.new_code(
+                    connection, store, public_url=bridge.url, made_by="owner@example.test", now=utcnow()
+                )
+            return made.code
+
+        yield make
 
 
 @pytest.fixture

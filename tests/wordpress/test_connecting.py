@@ -4,31 +4,11 @@ import re
 
 import pytest
 
-from bridge.services.shop import connect_codes
-from bridge.services.stores import settings
-from bridge.web.context import utcnow
 from tests.support.wordpress import ADMIN
-from tests.wordpress.conftest import Bridge
 
 pytestmark = pytest.mark.xdist_group("wordpress")
 
 SCREEN = "/wp-admin/admin.php?page=token-bridge-connect"
-
-
-@pytest.fixture(scope="module")
-def new_code(bridge: Bridge):
-    """Return a function that makes a connect code for the store, as the console does."""
-    with bridge.parts() as parts:
-
-        def make() -> str:
-            with parts.database.transaction() as connection:
-                store = settings.get_store(connection, "shop")
-                made = connect_codes.new_code(
-                    connection, store, public_url=bridge.url, made_by="owner@example.test", now=utcnow()
-                )
-            return made.code
-
-        yield make
 
 
 @pytest.fixture
@@ -38,6 +18,7 @@ def new_site(active_site):
         """global $wpdb;
         TokenBridge\\Plugin::instance()->services()->connection_option()->clear();
         $wpdb->query("DELETE FROM {$wpdb->prefix}wc_webhooks");
+        $wpdb->query("DELETE FROM {$wpdb->prefix}woocommerce_api_keys");
         $wpdb->query("DELETE FROM {$wpdb->options} WHERE option_name LIKE '%transient%token_bridge%'");"""
     )
     return active_site
@@ -82,6 +63,12 @@ def test_code_connects_the_site_and_sends_its_users(new_site, bridge, new_code):
         ("active", f"{bridge.url}/webhooks/woocommerce/shop")
     }
 
+    new_site.run_background()
+
+    assert bridge.call("GET", f"users/{user}").json()["roles"] == ["subscriber", "author"]
+    page = new_site.get(SCREEN, ADMIN).text
+    assert checks(page)["transfer"] == "ok"
+    assert re.search(r"Users <progress.*?</progress> (\d+) of \1 sent", page)
     assert new_site.run("return get_option('token_bridge_connection')['access_key'];") not in page
 
 

@@ -157,3 +157,15 @@ def test_paid_token_orders_complete_by_setting(connected_site, is_on, virtual, n
     )
 
     assert found is needs
+
+
+def test_packages_are_sent_at_the_first_transfer(connected_site, bridge):
+    simple = add_product(connected_site, _is_token_package="yes", _tokens_granted="1234")
+    variable = add_product(connected_site, _is_token_package="yes", _tokens_granted="5", _type="variable")
+    variation = add_product(connected_site, parent=variable, _tokens_granted="66")
+
+    connected_site.run("TokenBridge\\Plugin::instance()->services()->transfer()->begin();")
+    connected_site.run_background()
+
+    assert bridge.call("GET", f"packages/{simple}").json()["tokens"] == 1234
+    assert bridge.call("GET", f"packages/{variable}/{variation}").json()["tokens"] == 66

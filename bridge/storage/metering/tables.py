@@ -253,6 +253,8 @@ window_uses = Table(
     Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("ends_at", Instant),
     Column("used", BIG, nullable=False),
+    # Of a guest: the part that was counted toward a user, when the guest signed in.
+    Column("passed_on", BIG, nullable=False, server_default=text("0")),
     CheckConstraint("used >= 0", name="used"),
     CheckConstraint("counter in (0, 1)", name="counter"),
     Index("ix_window_uses_module", "module", "counter", "starts_at", "account_id"),

@@ -7,23 +7,26 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
+from bridge.domain.accounts.accounts import Profile, Visitor
 from bridge.domain.accounts.merging import AlreadyMerged, UserErased
 from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest, UnknownUser
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.ids import decode_id, encode_id
+from bridge.services import secrets
 from bridge.services.accounts import profiles
-from bridge.services.metering import overview
+from bridge.services.metering import guest_use, overview
 from bridge.services.metering.idempotency import once
 from bridge.services.ops import account_merge
 from bridge.services.ops.account_merge import Merge
 from bridge.storage.engine.database import Connection
 from bridge.web.api.account_documents import account_document
 from bridge.web.api.answers.parts import ItemList
-from bridge.web.api.answers.users import MergedOut, MergeOut
+from bridge.web.api.answers.users import GuestMergedOut, MergedOut, MergeOut
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import PAGE, operation
 from bridge.web.api.parsing import (
     Body,
+    GuestIn,
     Reason,
     UserId,
     cursor,
@@ -104,6 +107,56 @@ def list_merges(user_id: str) -> Response:
         found = account_merge.list_merged(connection, account, before=before, limit=limit + 1)
     items = [merge_document(one.merge, from_user=one.user_id, into_user=one.into_user_id) for one in found[:limit]]
     return list_response(items, next_cursor=items[-1]["id"] if len(found) > limit else None)
+
+
+class GuestMergeIn(Body):
+    """The guest who signed in as the user in the path."""
+
+    guest: GuestIn
+    """The guest, by the ID that their requests had."""
+
+
+@bp.post("/merge-guest")
+@store_key
+@operation(
+    "Count the free use of a guest for this user",
+    tag="Users",
+    answer=GuestMergedOut,
+    status=201,
+    body=GuestMergeIn,
+    is_keyed=True,
+    example={"guest": {"id": "b7f3c1d2"}},
+)
+def merge_guest(user_id: str) -> Response:
+    """Count what a guest used for free in the running windows toward the limits of this user.
+
+    Send it when a guest signs in. Each token counts once, however often it is sent and
+    for whichever user. The guest's own use stays: signing out makes nothing free again.
+    """
+    key = idempotency_key()
+    body = read_body(GuestMergeIn)
+    into, who, now = path_number(user_id, "user_id"), caller(), utcnow()
+
+    def create(connection: Connection) -> Document:
+        guest = Visitor(secrets.hash_guest(body.guest.id, salt=profiles.guest_salt(connection, who.store_id)))
+        moved = guest_use.pass_on(connection, who.store_id, Profile(into), guest, now=now)
+        account = profiles.get_account(connection, who.store_id, into)
+        return {
+            "moved": [{"module": one.module, "tokens": one.tokens} for one in moved],
+            "user": account_document(overview.get_overview(connection, account, now=now)),
+        }
+
+    answer = in_transaction(
+        lambda connection: once(
+            connection,
+            who,
+            key=key,
+            fingerprint=fingerprint(f"merge-guest {into}", body),
+            create=lambda: create(connection),
+            now=now,
+        )
+    )
+    return reply_response(answer)
 
 
 def merge_document(merge: Merge, *, from_user: int, into_user: int | None) -> Document:

@@ -49,6 +49,7 @@ from bridge.web.api.parsing import (
 )
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.history_tables import entry_table, purchase_table, usage_table
 
 MERGED = Parameter(
     "merged", "ID of a user who was merged into this one, to read what they had before.", {"type": "integer"}, 41
@@ -149,7 +150,8 @@ def usage(user_id: str) -> Response:
     account, now = _history_of(user_id), utcnow()
     if wants_csv():
         return csv_response(
-            lambda connection: exports.usage_rows(connection, account, days=days, now=now), name="usage"
+            lambda connection: usage_table(exports.iterate_usage(connection, account, days=days, now=now)),
+            name="usage",
         )
     with reading() as connection:
         found = exports.usage_by_day(connection, account, days=days, now=now)
@@ -170,7 +172,9 @@ def list_entries(user_id: str) -> Response:
     """Return the ledger of a user, newest entry first."""
     account = _history_of(user_id)
     if wants_csv():
-        return csv_response(lambda connection: exports.entry_rows(connection, account), name="entries")
+        return csv_response(
+            lambda connection: entry_table(exports.iterate_entries(connection, account)), name="entries"
+        )
     limit, before = page_limit(), _entry_cursor()
     with reading() as connection:
         found = profiles.list_entries(connection, account, before=before, limit=limit + 1)
@@ -192,7 +196,9 @@ def list_purchases(user_id: str) -> Response:
     """Return the orders of a user, newest first."""
     if wants_csv():
         account = _account(user_id)
-        return csv_response(lambda connection: exports.purchase_rows(connection, account), name="purchases")
+        return csv_response(
+            lambda connection: purchase_table(exports.iterate_purchases(connection, account)), name="purchases"
+        )
     limit, before = page_limit(), _order_cursor()
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))

@@ -13,10 +13,28 @@ use TokenBridge\Outbox\Outbox;
 use TokenBridge\Outbox\Sender;
 use TokenBridge\Transfer\Transfer;
 
-final class Activation {
+/**
+ * Prepares a site for this version: when the plugin is switched on, after an update, and on new sites of a network.
+ */
+final class Activation implements Feature {
+
+	private const VERSION = 'token_bridge_version';
 
 	/** The background tasks of the plugin. */
 	public const BACKGROUND_ACTIONS = [ Transfer::ACTION, Sender::ACTION ];
+
+	public function register(): void {
+		add_action( 'init', [ $this, 'prepare' ], 0 );
+	}
+
+	/**
+	 * Prepares the site if it was prepared by another version, or not at all.
+	 */
+	public function prepare(): void {
+		if ( TOKEN_BRIDGE_VERSION !== get_option( self::VERSION ) ) {
+			self::activate();
+		}
+	}
 
 	/**
 	 * Creates the options that every page reads, so that none of them makes a query.
@@ -24,7 +42,10 @@ final class Activation {
 	public static function activate(): void {
 		add_option( ConnectionOption::NAME, [], '', 'yes' );
 		add_option( Settings::NAME, [], '', 'yes' );
+		update_option( self::VERSION, TOKEN_BRIDGE_VERSION, true );
 		Outbox::create_table();
+		// WordPress makes the rules for "My account → Tokens" at its next request.
+		delete_option( 'rewrite_rules' );
 		if ( ! wp_next_scheduled( Sender::ACTION ) ) {
 			// Each change schedules a run; this one sends what such a run has missed.
 			wp_schedule_event( time(), 'hourly', Sender::ACTION );

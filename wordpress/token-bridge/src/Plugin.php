@@ -7,19 +7,35 @@
 
 namespace TokenBridge;
 
+use TokenBridge\Account\AccountScreen;
+use TokenBridge\Account\CreditsScreen;
+use TokenBridge\Account\MyAccountTab;
+use TokenBridge\Account\OpenCredits;
+use TokenBridge\Account\OpenPortal;
+use TokenBridge\Account\TogglePanel;
 use TokenBridge\Admin\ConnectActions;
 use TokenBridge\Admin\ConnectScreen;
 use TokenBridge\Admin\Menu;
 use TokenBridge\Admin\SettingsAction;
 use TokenBridge\Admin\SettingsScreen;
+use TokenBridge\Ai\Abilities;
+use TokenBridge\Ai\AiAction;
+use TokenBridge\Ai\AiMetering;
+use TokenBridge\Ai\AiScreen;
+use TokenBridge\Cli\Commands;
 use TokenBridge\Events\EventReceiver;
 use TokenBridge\Metering\Proxy;
 use TokenBridge\Orders\ChangeWatcher;
 use TokenBridge\Orders\Completion;
+use TokenBridge\Orders\GrantNotes;
 use TokenBridge\Orders\LineStamp;
 use TokenBridge\Orders\MinimalCheckout;
+use TokenBridge\Orders\OrdersColumn;
+use TokenBridge\Privacy\Eraser;
+use TokenBridge\Privacy\Exporter;
 use TokenBridge\Products\ProductPanel;
 use TokenBridge\Products\ProductSaver;
+use TokenBridge\Users\GrantAction;
 use TokenBridge\Users\UserWatcher;
 use TokenBridge\Widget\Block;
 use TokenBridge\Widget\FragmentDropper;
@@ -84,6 +100,7 @@ final class Plugin {
 	 */
 	private function features(): array {
 		$features = [
+			new Activation(),
 			$this->services->transfer(),
 			new Shortcodes( $this->services ),
 			new Block( $this->services ),
@@ -92,6 +109,14 @@ final class Plugin {
 			$this->services->sender(),
 			new EventReceiver( $this->services->connection_option() ),
 			new Proxy( $this->services ),
+			new GrantAction( $this->services->outbox() ),
+			new GrantNotes(),
+			new MyAccountTab( $this->services ),
+			new Exporter( $this->services ),
+			new Eraser( $this->services ),
+			new Commands( $this->services ),
+			new AiMetering( $this->services ),
+			new Abilities( $this->services ),
 			new ChangeWatcher( $this->services->connection(), $this->services->settings(), $this->services->outbox() ),
 			new UserWatcher( $this->services->connection(), $this->services->outbox() ),
 			new LineStamp( $this->services->packages() ),
@@ -106,11 +131,26 @@ final class Plugin {
 	 */
 	private function admin_features(): array {
 		return [
-			new Menu( new ConnectScreen( $this->services ), new SettingsScreen( $this->services->settings() ) ),
+			$this->menu(),
+			new OpenCredits( $this->services ),
+			new OpenPortal( $this->services ),
+			new TogglePanel(),
+			new OrdersColumn(),
 			new ConnectActions( $this->services ),
 			new SettingsAction( $this->services->settings() ),
+			new AiAction( $this->services->settings() ),
 			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),
 			new ProductSaver( $this->services->packages() ),
 		];
+	}
+
+	private function menu(): Menu {
+		return new Menu(
+			new CreditsScreen( $this->services ),
+			new AccountScreen( $this->services ),
+			new ConnectScreen( $this->services ),
+			new AiScreen( $this->services->settings() ),
+			new SettingsScreen( $this->services->settings() )
+		);
 	}
 }

@@ -7,6 +7,7 @@
 
 namespace TokenBridge;
 
+use TokenBridge\Ai\AiMeter;
 use TokenBridge\Bridge\Answer;
 use TokenBridge\Bridge\CircuitBreaker;
 use TokenBridge\Bridge\HttpTransport;
@@ -115,6 +116,10 @@ final class Services {
 
 	public function meter(): Meter {
 		return new Meter( $this->connection(), $this->transport(), $this->outbox() );
+	}
+
+	public function ai_meter(): AiMeter {
+		return new AiMeter( $this->meter(), $this->settings() );
 	}
 
 	public function fragment_cache(): FragmentCache {

@@ -28,6 +28,8 @@ final class Uninstaller {
 		( new Services() )->setup()->undo();
 		$this->delete_scheduled();
 		$this->delete_options();
+		$this->delete_order_meta();
+		delete_option( 'rewrite_rules' );
 		Outbox\Outbox::drop_table();
 	}
 
@@ -56,6 +58,21 @@ final class Uninstaller {
 		}
 	}
 
+	private function delete_order_meta(): void {
+		global $wpdb;
+		$keys = [ Orders\GrantNotes::GRANTED, Orders\GrantNotes::SEEN ];
+		foreach ( [ $wpdb->postmeta, $wpdb->prefix . 'wc_orders_meta' ] as $table ) {
+			if ( $this->has_table( $table ) ) {
+				$wpdb->query( $wpdb->prepare( "DELETE FROM {$table} WHERE meta_key IN (%s, %s)", $keys ) );
+			}
+		}
+	}
+
+	private function has_table( string $table ): bool {
+		global $wpdb;
+		return $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $table ) ) ) === $table;
+	}
+
 	private function delete_user_meta(): void {
 		global $wpdb;
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->usermeta} WHERE meta_key LIKE %s", $wpdb->esc_like( self::PREFIX ) . '%' ) );
@@ -81,7 +98,7 @@ final class Uninstaller {
 	private function delete_finished_actions(): void {
 		global $wpdb;
 		$table = $wpdb->prefix . 'actionscheduler_actions';
-		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $table ) ) ) !== $table ) {
+		if ( ! $this->has_table( $table ) ) {
 			return;
 		}
 		$like = $wpdb->esc_like( self::PREFIX ) . '%';

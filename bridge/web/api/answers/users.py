@@ -207,6 +207,24 @@ class MergedOut(MergeOut):
     """The user with the balance and limits after the merge."""
 
 
+class PassedUseOut(Answer):
+    """Free use of a module that a guest had."""
+
+    module: Annotated[str, Field(examples=["chat"])]
+    """Key of the module."""
+    tokens: Annotated[Count, Field(examples=[40])]
+    """Tokens that count toward the user's free limit now."""
+
+
+class GuestMergedOut(Answer):
+    """The free use of a guest that counts for a user now."""
+
+    moved: list[PassedUseOut]
+    """Modules with use that was not counted before; empty if there is none."""
+    user: UserOut
+    """The user with the limits after it."""
+
+
 class ErasureOut(Answer):
     """The erasure of a user's personal data."""
 

@@ -66,6 +66,10 @@ class WC_Order extends WC_Stand_In_Data {
 		return (int) get_post_meta( $this->id, '_customer_user', true );
 	}
 
+	public function add_order_note( $text ) {
+		add_post_meta( $this->id, '_note', $text );
+	}
+
 	public function get_type() {
 		return 'shop_order';
 	}

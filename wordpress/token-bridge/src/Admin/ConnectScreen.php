@@ -92,7 +92,7 @@ final class ConnectScreen implements Screen {
 			: sprintf( __( 'Linked to one account of %s.', 'token-bridge' ), $connection->url() );
 		echo '<p class="token-bridge-lead">' . esc_html( $about ) . '</p>';
 		echo '<h2>' . esc_html__( 'Checklist', 'token-bridge' ) . '</h2>';
-		$this->checklist( $this->services->checklist()->run() );
+		self::checklist( $this->services->checklist()->run() );
 		if ( $connection->is_store() ) {
 			$this->progress( Progress::load() );
 			$this->button( 'repair', __( 'Repair', 'token-bridge' ), 'secondary' );
@@ -104,9 +104,11 @@ final class ConnectScreen implements Screen {
 	}
 
 	/**
+	 * Prints results as a table.
+	 *
 	 * @param CheckResult[] $results The results.
 	 */
-	private function checklist( array $results ): void {
+	public static function checklist( array $results ): void {
 		$words = [
 			CheckResult::OK      => __( 'Works', 'token-bridge' ),
 			CheckResult::WAITING => __( 'In progress', 'token-bridge' ),

@@ -140,7 +140,7 @@ final class Checklist {
 		$health = $this->transport->send( Request::get( '/v1/store/health' )->patient() )->document();
 		$found  = [];
 		foreach ( array_slice( (array) ( $health['issues'] ?? [] ), 0, self::MAX_ISSUES ) as $issue ) {
-			$found[] = new CheckResult( 'issue', CheckResult::WARNING, (string) ( $issue['sentence'] ?? '' ) );
+			$found[] = new CheckResult( 'issue', CheckResult::WARNING, ucfirst( (string) ( $issue['sentence'] ?? '' ) ) );
 		}
 		return $found;
 	}

@@ -69,11 +69,12 @@ final class EventReceiver implements Feature {
 	 * Runs the actions of an event, once.
 	 */
 	public function receive( WP_REST_Request $request ): WP_REST_Response {
-		$seen  = 'token_bridge_event_' . md5( (string) $request->get_header( 'webhook-id' ) );
+		$id    = (string) $request->get_header( 'webhook-id' );
+		$seen  = 'token_bridge_event_' . md5( $id );
 		$event = json_decode( $request->get_body(), true );
 		if ( is_array( $event ) && ! get_transient( $seen ) ) {
 			set_transient( $seen, 1, self::KEPT_SECONDS );
-			$this->announce( (string) ( $event['type'] ?? '' ), (array) ( $event['data'] ?? [] ) );
+			$this->announce( (string) ( $event['type'] ?? '' ), (array) ( $event['data'] ?? [] ), $id );
 		}
 		return new WP_REST_Response( null, 204 );
 	}
@@ -81,7 +82,7 @@ final class EventReceiver implements Feature {
 	/**
 	 * @param array<string, mixed> $data The event's data.
 	 */
-	private function announce( string $type, array $data ): void {
+	private function announce( string $type, array $data, string $id ): void {
 		$user_id = (int) ( $data['user']['id'] ?? 0 );
 		if ( $user_id > 0 ) {
 			do_action( 'token_bridge_balance_changed', $user_id );
@@ -89,6 +90,6 @@ final class EventReceiver implements Feature {
 		if ( isset( self::ACTIONS[ $type ] ) ) {
 			do_action( self::ACTIONS[ $type ], $user_id, $data );
 		}
-		do_action( 'token_bridge_event', $type, $data );
+		do_action( 'token_bridge_event', $type, $data, $id );
 	}
 }

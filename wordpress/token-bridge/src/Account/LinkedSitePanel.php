@@ -1,0 +1,75 @@
+<?php
+/**
+ * The account of a linked site.
+ *
+ * @package TokenBridge
+ */
+
+namespace TokenBridge\Account;
+
+use TokenBridge\Admin\PostHandler;
+use TokenBridge\Bridge\Request;
+use TokenBridge\Bridge\Transport;
+use TokenBridge\Connection\Sentences;
+
+/**
+ * Prints the balance that this site draws on, its own use and cap, and how to unlink it.
+ */
+final class LinkedSitePanel {
+
+	/** @var Transport */
+	private $transport;
+
+	public function __construct( Transport $transport ) {
+		$this->transport = $transport;
+	}
+
+	public function render(): void {
+		if ( ! current_user_can( 'edit_others_posts' ) ) {
+			echo '<p>' . esc_html__( 'Editors and admins of this site see the tokens of its account here.', 'token-bridge' ) . '</p>';
+			return;
+		}
+		$answer = $this->transport->send( Request::get( '/v1/account' ) );
+		if ( ! $answer->is_ok() ) {
+			echo '<p>' . esc_html( Sentences::about( $answer ) ) . '</p>';
+			return;
+		}
+		$this->numbers( $answer->document() );
+		$this->buy( $answer->field( 'purchase_url' ) );
+		$this->unlink();
+	}
+
+	/**
+	 * @param array<string, mixed> $account The bridge's answer.
+	 */
+	private function numbers( array $account ): void {
+		$site = (array) ( $account['site'] ?? [] );
+		$cap  = $site['monthly_cap'] ?? null;
+		$rows = [
+			__( 'Available tokens', 'token-bridge' )        => number_format_i18n( (int) ( $account['balance']['available'] ?? 0 ) ),
+			__( 'Used by this site this month', 'token-bridge' ) => number_format_i18n( (int) ( $site['used_this_month'] ?? 0 ) ),
+			__( 'Monthly cap of this site', 'token-bridge' ) => null === $cap ? __( 'none', 'token-bridge' ) : number_format_i18n( (int) $cap ),
+		];
+		echo '<table class="widefat striped token-bridge-usage"><tbody>';
+		foreach ( $rows as $label => $value ) {
+			echo '<tr><th scope="row">' . esc_html( $label ) . '</th><td class="token-bridge-number">' . esc_html( $value ) . '</td></tr>';
+		}
+		echo '</tbody></table>';
+	}
+
+	private function buy( string $url ): void {
+		if ( '' !== $url ) {
+			echo '<p><a class="button button-primary" href="' . esc_url( $url ) . '">' . esc_html__( 'Buy tokens', 'token-bridge' ) . '</a></p>';
+		}
+	}
+
+	private function unlink(): void {
+		if ( ! current_user_can( 'manage_options' ) ) {
+			return;
+		}
+		echo '<form method="post" action="' . esc_url( admin_url( 'admin-post.php' ) ) . '">';
+		PostHandler::fields( 'disconnect' );
+		echo '<p><button class="button">' . esc_html__( 'Unlink this site', 'token-bridge' ) . '</button></p></form>';
+		echo '<p class="description">' . esc_html__( 'To delete the account itself, its owner opens it on the site where the tokens were bought.', 'token-bridge' ) . '</p>';
+	}
+}
