@@ -10,12 +10,13 @@ import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, Connection, Date, ScalarSelect, Select, Text, cast, func, literal, select
 
+from bridge.storage.engine.json_times import unpack_date, unpack_time
 from bridge.storage.engine.types import Instant, Money
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -105,7 +106,7 @@ def _converter(kind: Any) -> Callable[[Any], Any] | None:
     if isinstance(kind, Instant):
         return _moment
     if isinstance(kind, Date):
-        return date.fromisoformat
+        return unpack_date
     if isinstance(kind, Money):
         return Decimal
     if isinstance(kind, Boolean):
@@ -117,7 +118,7 @@ def _moment(value: int | str) -> datetime:
     # Whole microseconds on SQLite, ISO 8601 on PostgreSQL.
     if isinstance(value, int):
         return _EPOCH + timedelta(microseconds=value)
-    return datetime.fromisoformat(value).astimezone(UTC)
+    return unpack_time(value).astimezone(UTC)
 
 
 def _document(value: Any) -> Any:
