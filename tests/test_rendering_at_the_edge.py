@@ -9,7 +9,15 @@ from tests.support import architecture
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("check", [architecture.parsing_faults, architecture.markup_faults, architecture.status_faults])
+@pytest.mark.parametrize(
+    "check",
+    [
+        architecture.parsing_faults,
+        architecture.markup_faults,
+        architecture.status_faults,
+        architecture.payload_faults,
+    ],
+)
 def test_text_is_read_and_rendered_at_the_edge(check):
     paths = [path for path in architecture.project_files(ROOT) if path.endswith(".py")]
 
@@ -48,3 +56,17 @@ def test_guard_of_statuses_finds(source):
 @pytest.mark.parametrize("source", ["BATCH = 500", "def f():\n    return 1, {}", "x = {'status': order.status}"])
 def test_guard_of_statuses_lets_pass(source):
     assert architecture.status_faults("bridge/services/metering/execute.py", source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "payload = {'order': 1}",
+        "payload: Document = {}",
+        "NewEvent(1, 2, 3, EventType.BALANCE_LOW, {'balance': 1}, now)",
+        "work.announce(account, EventType.BALANCE_LOW, {'balance': 1})",
+    ],
+)
+def test_guard_of_payloads_finds(source):
+    assert len(architecture.payload_faults("bridge/services/orders/posting.py", source)) == 1
+    assert architecture.payload_faults("bridge/rendering/event_payloads.py", source) == []

@@ -20,7 +20,7 @@ SHARED = (
     *("bridge/runtime.py", "bridge/web/context.py", "bridge/web/errors.py", "bridge/web/security.py"),
     *("bridge/web/api/parsing.py", "bridge/web/api/bounded_json.py", "bridge/web/api/openapi.py"),
     *("bridge/services/transactions.py", "bridge/services/secrets.py", "bridge/services/stores/settings.py"),
-    *("bridge/rendering/ids.py", "bridge/rendering/documents.py"),
+    *("bridge/rendering/ids.py", "bridge/rendering/documents.py", "bridge/rendering/event_payloads.py"),
     # Value types of the domain.
     *("bridge/domain/accounts/accounts.py", "bridge/domain/events/events.py"),
     *("bridge/domain/admin/admins.py", "bridge/domain/admin/user_list.py"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Balance
-from bridge.domain.events.events import Announcement, NewEvent, alert_after
+from bridge.domain.events.events import NewEvent, alert_after
 from bridge.domain.stores.stores import Store
-from bridge.rendering.documents import Document
+from bridge.rendering.event_payloads import balance_payload
 from bridge.storage.engine.ids import new_id
 
 
@@ -19,12 +19,5 @@ def watch(account: Account, account_balance: Balance, store: Store, *, now: date
         account = account._replace(alert=change.alert, alerted_below=change.below)
     if not change.announced:
         return account, []
-    payloads = [(each.type, _payload(account_balance, each)) for each in change.announced]
+    payloads = [(each.type, balance_payload(account_balance, each.line)) for each in change.announced]
     return account, [NewEvent(new_id(), store.id, account.id, type_, payload, now) for type_, payload in payloads]
-
-
-def _payload(account_balance: Balance, announced: Announcement) -> Document:
-    payload: Document = {"balance": account_balance.balance, "available": account_balance.available}
-    if announced.line is not None:
-        payload |= {"threshold": announced.line.tokens, "percent": announced.line.percent}
-    return payload

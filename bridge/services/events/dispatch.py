@@ -14,7 +14,7 @@ from bridge.clients.event_signing import signed_headers
 from bridge.domain.errors import BadSetting, FieldError, InvalidRequest
 from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait
 from bridge.rendering.events import event_document
-from bridge.rendering.ids import decode_id, encode_id
+from bridge.rendering.ids import encode_id
 from bridge.services.secrets import Vault
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
@@ -111,12 +111,14 @@ def send_due(
         return sum(pool.map(lambda endpoint: _serve(run, endpoint), claimed))
 
 
-def list_events(connection: Connection, store_id: int, *, before: str | None, limit: int) -> tuple[list[Event], bool]:
-    """Return a page of a store's events, the newest first, and whether there are more; raises `InvalidRequest`."""
+def list_events(connection: Connection, store_id: int, *, before: int | None, limit: int) -> tuple[list[Event], bool]:
+    """Return a page of a store's events, the newest first, and whether there are more.
+
+    `before` is the last event of an earlier page. Raises `InvalidRequest` for an event that the store does not have.
+    """
     place = None
     if before is not None:
-        event_id = decode_id("evt", before)
-        place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
+        place = outbox.find_place(connection, store_id, before)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     events = outbox.list_page(connection, store_id, before=place, limit=limit + 1)

@@ -19,7 +19,6 @@ from bridge.domain.errors import (
 )
 from bridge.domain.events.events import SIGNING_PREFIX, Endpoint, EventType
 from bridge.rendering.events import endpoint_document
-from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
 from bridge.services.stores import changes
 from bridge.services.stores.changes import Subject
@@ -54,10 +53,10 @@ class EndpointStatus:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many events are sent again, and the cursor of the remaining ones; None at the end."""
+    """How many events are sent again, and the last of them where more remain; None at the end."""
 
     events: int
-    next_cursor: str | None
+    next_after: int | None
 
 
 def create(
@@ -104,7 +103,7 @@ def list_endpoints(connection: Connection, store_id: int) -> list[EndpointStatus
     ]
 
 
-def delete(connection: Connection, store_id: int, endpoint_id: str, *, actor: str, now: datetime) -> None:
+def delete(connection: Connection, store_id: int, endpoint_id: int, *, actor: str, now: datetime) -> None:
     """Delete an endpoint and its waiting deliveries; raises `UnknownEndpoint`."""
     endpoint = _lock(connection, store_id, endpoint_id)
     endpoints.remove(connection, endpoint.id)
@@ -113,18 +112,17 @@ def delete(connection: Connection, store_id: int, endpoint_id: str, *, actor: st
 
 
 def replay_since(
-    connection: Connection, store_id: int, endpoint_id: str, *, since: datetime, after: str | None, now: datetime
+    connection: Connection, store_id: int, endpoint_id: int, *, since: datetime, after: int | None, now: datetime
 ) -> Replayed:
     """Send an endpoint the events since a moment again, whatever their state.
 
     This includes events from before the endpoint was created. At most a thousand
-    in one call; `after` is the cursor from the call before.
+    in one call; `after` is the `next_after` of the call before.
     """
     endpoint = _lock_open(connection, store_id, endpoint_id)
     place = None
     if after is not None:
-        event_id = decode_id("evt", after)
-        place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
+        place = outbox.find_place(connection, store_id, after)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from the call before")])
     found = outbox.list_since(connection, store_id, since=since, after=place, limit=REPLAYED_AT_ONCE + 1)
@@ -132,14 +130,13 @@ def replay_since(
     wanted = [event for event in page if endpoint.wants(event.type)]
     _renew(connection, endpoint, wanted, now=now)
     more = len(found) > REPLAYED_AT_ONCE
-    return Replayed(len(wanted), encode_id("evt", page[-1].id) if more else None)
+    return Replayed(len(wanted), page[-1].id if more else None)
 
 
-def replay_event(connection: Connection, store_id: int, endpoint_id: str, event_id: str, *, now: datetime) -> Replayed:
+def replay_event(connection: Connection, store_id: int, endpoint_id: int, event_id: int, *, now: datetime) -> Replayed:
     """Send an endpoint one event again, whatever its type and state; raises `UnknownEvent`."""
     endpoint = _lock_open(connection, store_id, endpoint_id)
-    number = decode_id("evt", event_id)
-    event = None if number is None else outbox.find_addressed(connection, store_id, number)
+    event = outbox.find_addressed(connection, store_id, event_id)
     if event is None:
         raise UnknownEvent()
     _renew(connection, endpoint, [event], now=now)
@@ -154,15 +151,14 @@ def _renew(connection: Connection, endpoint: Endpoint, events: Collection[Addres
     endpoints.wake(connection, endpoint.id)
 
 
-def _lock(connection: Connection, store_id: int, endpoint_id: str) -> Endpoint:
-    number = decode_id("ep", endpoint_id)
-    endpoint = None if number is None else endpoints.lock(connection, number)
+def _lock(connection: Connection, store_id: int, endpoint_id: int) -> Endpoint:
+    endpoint = endpoints.lock(connection, endpoint_id)
     if endpoint is None or endpoint.store_id != store_id:
         raise UnknownEndpoint()
     return endpoint
 
 
-def _lock_open(connection: Connection, store_id: int, endpoint_id: str) -> Endpoint:
+def _lock_open(connection: Connection, store_id: int, endpoint_id: int) -> Endpoint:
     endpoint = _lock(connection, store_id, endpoint_id)
     if endpoint.disabled_at is not None:
         raise EndpointDisabled()

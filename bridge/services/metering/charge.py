@@ -18,7 +18,7 @@ from bridge.domain.metering.pricing import price_of
 from bridge.domain.metering.spends import Spend
 from bridge.domain.stores.principals import Principal
 from bridge.domain.stores.stores import Policy
-from bridge.rendering import documents
+from bridge.rendering.event_payloads import exhausted_payload
 from bridge.services.metering.funding import Funding
 from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.database import Connection
@@ -158,10 +158,8 @@ def emit_exhausted(work: UnitOfWork, account: Account, module: str, before: Allo
     if after is None or after.remaining != 0:
         return
     used_up = after.strictest
-    payload = {"module": module, "resets_at": documents.format_timestamp(used_up.window.ends_at)}
-    if len(after.windows) > 1:
-        payload["period"] = used_up.period.value
-    work.announce(account, EventType.ALLOWANCE_EXHAUSTED, payload)
+    period = used_up.period if len(after.windows) > 1 else None
+    work.announce(account, EventType.ALLOWANCE_EXHAUSTED, exhausted_payload(module, used_up.window, period))
 
 
 def read_days(connection: Connection, work: UnitOfWork, requests: Iterable[AnyRequest]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.limits import Period, Reset
-from bridge.rendering import documents
+from bridge.rendering.event_payloads import reset_payload
 from bridge.rendering.settings import reset_document
 from bridge.services.accounts.profiles import get_account
 from bridge.services.stores import changes
@@ -40,10 +40,7 @@ def reset_account(
     reset = Reset(now, module, None, account.id, period)
     stores.touch(connection, store_id)
     manual_resets.add_reset(connection, new_id(), store_id, reset, actor=actor)
-    payload = {"module": module, "reset_at": documents.format_timestamp(now), "by_hand": True}
-    if period is not None:
-        payload["period"] = period.value
-    event = NewEvent(new_id(), store_id, account.id, EventType.ALLOWANCE_RESET, payload, now)
+    event = NewEvent(new_id(), store_id, account.id, EventType.ALLOWANCE_RESET, reset_payload(reset), now)
     outbox.add(connection, [event])
     after = {"user": user_id, **reset_document(reset)}
     changes.record(

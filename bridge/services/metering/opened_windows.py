@@ -27,7 +27,8 @@ from bridge.domain.metering.limits import (
     window_at,
 )
 from bridge.domain.stores.stores import Policy
-from bridge.rendering import documents
+from bridge.rendering.documents import Document
+from bridge.rendering.event_payloads import opened_payload
 from bridge.services.metering.unit_of_work import Wanted, open_unit
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_ids
@@ -150,11 +151,6 @@ def _is_dry(rule: Rule, *, used: int) -> bool:
     return rule.allows is Allows.AMOUNT and 0 < rule.tokens <= used
 
 
-def _payload(run: WindowRun, limit: Limit, place: int, rule: Rule) -> documents.Document:
-    return {
-        "module": limit.module,
-        "limit": rule.document,
-        "period": limit.windows[place].period.value,
-        "started_at": documents.format_timestamp(run.starts_at),
-        "resets_at": documents.format_timestamp(run.ends_at),
-    }
+def _payload(run: WindowRun, limit: Limit, place: int, rule: Rule) -> Document:
+    period = limit.windows[place].period
+    return opened_payload(limit.module, rule, period, starts_at=run.starts_at, ends_at=run.ends_at)

@@ -20,6 +20,7 @@ from bridge.domain.events.events import EventType
 from bridge.domain.metering.holds import HoldState
 from bridge.domain.ops.erasing import Terms, replaced, terms_of
 from bridge.domain.stores.stores import Store
+from bridge.rendering.event_payloads import erased_payload
 from bridge.rendering.ids import encode_id
 from bridge.services.accounts.profiles import get_account
 from bridge.services.metering.unit_of_work import Wanted, close_unit, open_unit
@@ -145,7 +146,7 @@ def _release_holds(connection: Connection, store: Store, account: Account, *, no
         work_.set_aside(hold, -1)
         work_.holds[hold.id] = replace(hold, state=HoldState.RELEASED, settled_at=now)
         work_.changed_holds.add(hold.id)
-    work_.announce(account, EventType.USER_ERASED, {})
+    work_.announce(account, EventType.USER_ERASED, erased_payload())
     close_unit(connection, work_)
 
 

@@ -21,6 +21,7 @@ from bridge.domain.metering.plans import allotments_at
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Policy, Store
 from bridge.rendering.documents import Document
+from bridge.rendering.event_payloads import merged_payload
 from bridge.services.accounts.profiles import get_account, get_own_account
 from bridge.services.metering.idempotency import once
 from bridge.services.metering.overview import AccountOverview, get_overview
@@ -303,7 +304,7 @@ def _finish(connection: Connection, work: UnitOfWork, merged: Merge, *, orders: 
     account_moves.drop_figures(connection, [source.id])
     work.changed_accounts = {target.id}
     amounts = {"balance": merged.balance, "debt": merged.debt}
-    work.announce(target, EventType.USER_MERGED, {"from": source.user_id, **amounts})
+    work.announce(target, EventType.USER_MERGED, merged_payload(from_user=source.user_id, **amounts))
     close_unit(connection, work)
     # Own limits may have moved, and policies say whether any account has one.
     stores.touch(connection, merged.store_id)

@@ -1,17 +1,17 @@
-"""History of an account: its use by day, and its use, entries and purchases as rows of a table."""
+"""History of an account: its use by day, and all of its use, entries and purchases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from bridge.domain.accounts.accounts import Account
+from bridge.domain.accounts.ledger import Entry
 from bridge.domain.metering.errors import UsageRangeTooLarge
-from bridge.rendering import documents
-from bridge.rendering.ids import encode_id
 from bridge.services.orders import purchases
+from bridge.services.orders.purchases import Purchase
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
@@ -23,11 +23,9 @@ SPANS = (30, 90, 365)
 """The permitted numbers of days."""
 
 MOST_ROWS = 50_000
-"""How many rows of use one answer has; a table has all."""
+"""How many rows of use one answer has; `iterate_usage` has all."""
 _PAGE = 200
-"""How many rows of a table are read at a time."""
-
-Row = tuple[str | int, ...]
+"""How many rows are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,78 +37,45 @@ class DayOfUse:
 
 
 def usage_by_day(
-    connection: Connection, account: Account, *, days: int, now: datetime, most: int = MOST_ROWS
+    connection: Connection,
+    account: Account,
+    *,
+    days: int,
+    now: datetime,
+    site_id: int | None = None,
+    most: int = MOST_ROWS,
 ) -> list[DayOfUse]:
     """Return an account's use on each of the last `days` local days that had any, today included, newest first.
 
-    Raises `UsageRangeTooLarge` for more than `most` rows.
+    With `site_id`, it is the use through that linked site. Raises
+    `UsageRangeTooLarge` for more than `most` rows.
     """
-    wanted = _wanted(connection, account, days=days, now=now)
+    wanted = replace(_wanted(connection, account, days=days, now=now), site_id=site_id)
     rows = list(account_usage.iterate_rows(connection, wanted, limit=most + 1))
     if len(rows) > most:
         raise UsageRangeTooLarge()
     return [DayOfUse(day, tuple(group)) for day, group in groupby(rows, key=lambda row: row.day)]
 
 
-def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:
-    """Yield the same as rows of a table, the headings first, read on demand."""
-    yield ("date", "module", "operation", "site", "source", "units", "tokens")
-    for row in account_usage.iterate_rows(connection, _wanted(connection, account, days=days, now=now)):
-        yield (row.day.isoformat(), row.module, row.operation, row.site, row.source, row.units, row.tokens)
+def iterate_usage(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[UsageRow]:
+    """Yield the same rows one by one, read on demand, without a limit."""
+    yield from account_usage.iterate_rows(connection, _wanted(connection, account, days=days, now=now))
 
 
-def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
-    """Yield an account's whole ledger as rows of a table, the newest entry first."""
-    yield ("id", "created_at", "kind", "tokens", "balance_after", "debt_after", "actor", "reason", "order", "reference")
+def iterate_entries(connection: Connection, account: Account) -> Iterator[Entry]:
+    """Yield an account's whole ledger, the newest entry first."""
     before: int | None = None
     while page := ledger.list_page(connection, account.id, before=before, limit=_PAGE):
-        for entry in page:
-            yield (
-                encode_id("en", entry.id),
-                documents.format_timestamp(entry.created_at) or "",
-                entry.kind.value,
-                entry.tokens,
-                entry.balance_after,
-                entry.debt_after,
-                entry.actor,
-                entry.reason,
-                entry.order_number or "",
-                entry.reference or "",
-            )
+        yield from page
         before = page[-1].id
 
 
-def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
-    """Yield an account's purchases as rows of a table, one for each line, the newest order first."""
-    yield (
-        "order",
-        "date",
-        "status",
-        "product",
-        "quantity",
-        "tokens_each",
-        "tokens",
-        "order_total",
-        "currency",
-        "number",
-    )
+def iterate_purchases(connection: Connection, account: Account) -> Iterator[Purchase]:
+    """Yield all of an account's purchases, the newest order first."""
     before: int | None = None
     while True:
         page = purchases.list_purchases(connection, account, before=before, limit=_PAGE)
-        for purchase in page.purchases:
-            for line in purchase.lines:
-                yield (
-                    purchase.order_number,
-                    documents.format_timestamp(purchase.placed_at) or "",
-                    purchase.status,
-                    line.name,
-                    str(line.quantity),
-                    line.tokens_each,
-                    line.granted,
-                    str(purchase.total),
-                    purchase.currency,
-                    purchase.shown_number,
-                )
+        yield from page.purchases
         if page.next_before is None:
             return
         before = page.next_before

@@ -11,6 +11,7 @@ from bridge.domain.accounts.ledger import Entry, Kind, Movement, credit, reverse
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.orders.merge import LineState, OrderState
 from bridge.domain.stores.stores import Store
+from bridge.rendering.event_payloads import grant_payload
 from bridge.services.accounts.balance_alerts import watch
 from bridge.storage.accounts import accounts, ledger
 from bridge.storage.accounts.ledger import Posting
@@ -98,14 +99,7 @@ def emit_events(
     events = []
     for entry in posted:
         type_ = EventType.GRANT_CREATED if entry.kind is Kind.GRANT else EventType.GRANT_REVERSED
-        payload = {
-            "order": entry.order_number,
-            "line": entry.line_id,
-            "tokens": entry.tokens - entry.debt - entry.forgiven,
-            "balance": entry.balance_after,
-            "debt": entry.debt_after,
-        }
-        events.append(NewEvent(new_id(), store.id, entry.account_id, type_, payload, now))
+        events.append(NewEvent(new_id(), store.id, entry.account_id, type_, grant_payload(entry), now))
     changed = sorted({entry.account_id for entry in posted})
     held = holds.held_balances(connection, changed, now=now) if changed else {}
     for account_id in changed:

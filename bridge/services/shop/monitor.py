@@ -22,6 +22,7 @@ from bridge.domain.shop.monitor import NAMED, QUIET, RECENT, HealthSnapshot, Unp
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, are_all_ours, state_of
 from bridge.domain.stores.stores import Store
+from bridge.rendering.event_payloads import silent_payload
 from bridge.rendering.issues import describe_with_command
 from bridge.services.ops import nightly_audit
 from bridge.services.orders import packages
@@ -330,15 +331,6 @@ def _note(
         done = "; it was repaired" if fault.key not in remaining else ""
         log.warning("store %s: %s%s", store.slug, describe_with_command(fault, slug=store.slug), done)
     stopping = [fault for fault in news if fault.is_stopping]
-    announced = [
-        {
-            "code": fault.code.value,
-            "topics": list(fault.topics),
-            "sentence": describe_with_command(fault, slug=store.slug),
-            "repaired": fault.key not in remaining,
-        }
-        for fault in stopping
-    ]
     kept = _issues_to_keep(seen.known, found, left)
     values: dict[str, object] = {"issues": tuple(kept.values()), "looked_at": now}
     if access is not None and access != seen.known.access:
@@ -352,9 +344,9 @@ def _note(
 
     def note(connection: Connection) -> None:
         sync_state.change(connection, store.id, **values)
-        if announced:
-            event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": announced}, now)
-            outbox.add(connection, [event])
+        if stopping:
+            payload = silent_payload(stopping, slug=store.slug, remaining=remaining)
+            outbox.add(connection, [NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, payload, now)])
 
     in_transaction(monitoring.transaction, note)
     return bool(stopping)

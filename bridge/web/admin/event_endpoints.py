@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from bridge.domain.admin.admins import Role
 from bridge.domain.errors import EndpointDisabled, InvalidRequest, TooManyEndpoints, UnknownEvent
 from bridge.domain.events.events import EventType
-from bridge.rendering.ids import encode_id
 from bridge.runtime import runtime
 from bridge.services.events import dispatch, endpoints
 from bridge.services.events.endpoints import Created, Replayed
@@ -19,6 +18,7 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin import event_endpoints_view as view
 from bridge.web.admin.event_endpoints_view import EndpointForm, ReplayForm
 from bridge.web.admin.sessions import current_admin, needs, signed_in
+from bridge.web.api.events import endpoint_number
 from bridge.web.context import in_transaction, reading, utcnow
 from bridge.web.i18n.formatting import number
 
@@ -85,7 +85,7 @@ def delete(store: str, endpoint_id: str) -> ResponseReturnValue:
 
     def drop(connection: Connection) -> None:
         found = settings.get_store(connection, store)
-        endpoints.delete(connection, found.id, endpoint_id, actor=admin.email, now=now)
+        endpoints.delete(connection, found.id, endpoint_number(endpoint_id), actor=admin.email, now=now)
 
     in_transaction(drop)
     flash("The endpoint was deleted. It receives no more events.")
@@ -100,19 +100,17 @@ def replay(store: str, endpoint_id: str) -> ResponseReturnValue:
     is_latest = request.form.get("action") == "latest"
 
     def send(connection: Connection) -> Replayed | None:
-        found = settings.get_store(connection, store)
+        found, endpoint = settings.get_store(connection, store), endpoint_number(endpoint_id)
         if is_latest:
             latest, _ = dispatch.list_events(connection, found.id, before=None, limit=1)
             if not latest:
                 return None
-            return endpoints.replay_event(connection, found.id, endpoint_id, encode_id("evt", latest[0].id), now=now)
+            return endpoints.replay_event(connection, found.id, endpoint, latest[0].id, now=now)
         since = datetime.fromisoformat(typed)
         since = since if since.tzinfo else since.replace(tzinfo=found.calendar.zone)
         if not 2000 <= since.year < 3000:
             raise ValueError(typed)
-        return endpoints.replay_since(
-            connection, found.id, endpoint_id, since=since.astimezone(UTC), after=None, now=now
-        )
+        return endpoints.replay_since(connection, found.id, endpoint, since=since.astimezone(UTC), after=None, now=now)
 
     try:
         replayed = in_transaction(send)
@@ -130,7 +128,7 @@ def replay(store: str, endpoint_id: str) -> ResponseReturnValue:
 def _sent(replayed: Replayed | None) -> str:
     if replayed is None:
         return "Nothing is sent: the store has no event yet."
-    more = " Later events are not included: replay again from a later time." if replayed.next_cursor else ""
+    more = " Later events are not included: replay again from a later time." if replayed.next_after else ""
     events = "1 event is" if replayed.events == 1 else f"{number(replayed.events)} events are"
     return f"{events} sent again within a minute.{more}"
 

@@ -114,7 +114,8 @@ class ExceptionsPage:
     """The contents of the Exceptions page; `next` is the order after which the next page begins.
 
     `error` is the error of a form whose order is no longer in the list, `late`
-    the packages with orders from before they were packages.
+    the packages with orders from before they were packages, `checked` is
+    when the shop was last read or sent a webhook: None if it never was, and on a page with rows.
     """
 
     store: Store
@@ -125,6 +126,7 @@ class ExceptionsPage:
     next: int | None
     error: str
     calls: Calls
+    checked: LocalTime | None
     late: tuple[str, ...] = ()
 
 
@@ -141,12 +143,18 @@ def build(connection: Connection, store: Store, *, after: int = 0, form: Form | 
         after=after,
         next=following,
         error=form.error if form is not None and not is_shown else "",
+        checked=None if found else _checked(connection, store),
         calls=exceptions_calls(_shown_order(found, form), after=after, limit=PAGE),
         late=tuple(
             late.package.name or str(late.package.product_id)
             for late in late_packages.list_late(connection, store.id)[:_LATE]
         ),
     )
+
+
+def _checked(connection: Connection, store: Store) -> LocalTime | None:
+    at = review.find_last_checked(connection, store.id)
+    return local_time(at, store.calendar.zone) if at else None
 
 
 def _shown_order(found: Sequence[tuple[OpenOrder, OrderState]], form: Form | None) -> OrderState | None:

@@ -25,6 +25,7 @@ from bridge.web.api.csv_tables import csv_response
 from bridge.web.api.parsing import path_number
 from bridge.web.api.user_export import export_response
 from bridge.web.context import reading, utcnow
+from bridge.web.history_tables import entry_table, purchase_table, usage_table
 
 
 @bp.get("/<user_id>")
@@ -39,7 +40,9 @@ def show_user(store: str, user_id: str) -> ResponseReturnValue:
 def ledger_csv(store: str, user_id: str) -> ResponseReturnValue:
     """Return the whole ledger of a user as CSV."""
     account = _account(store, user_id)
-    return csv_response(lambda connection: exports.entry_rows(connection, account), name=f"ledger-{user_id}")
+    return csv_response(
+        lambda connection: entry_table(exports.iterate_entries(connection, account)), name=f"ledger-{user_id}"
+    )
 
 
 @bp.get("/<user_id>/purchases.csv")
@@ -47,7 +50,9 @@ def ledger_csv(store: str, user_id: str) -> ResponseReturnValue:
 def purchases_csv(store: str, user_id: str) -> ResponseReturnValue:
     """Return all purchases of a user as CSV, a row for each line."""
     account = _account(store, user_id)
-    return csv_response(lambda connection: exports.purchase_rows(connection, account), name=f"purchases-{user_id}")
+    return csv_response(
+        lambda connection: purchase_table(exports.iterate_purchases(connection, account)), name=f"purchases-{user_id}"
+    )
 
 
 @bp.get("/<user_id>/usage.csv")
@@ -56,7 +61,8 @@ def usage_csv(store: str, user_id: str) -> ResponseReturnValue:
     """Return the use of a user by day as CSV; `?days=` chooses how many."""
     account, days, now = _account(store, user_id), user_query.read_days(), utcnow()
     return csv_response(
-        lambda connection: exports.usage_rows(connection, account, days=days, now=now), name=f"usage-{user_id}"
+        lambda connection: usage_table(exports.iterate_usage(connection, account, days=days, now=now)),
+        name=f"usage-{user_id}",
     )
 
 

@@ -20,7 +20,7 @@ from bridge.domain.errors import (
 from bridge.domain.events.events import EventType
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.events import endpoint_document, event_document
-from bridge.rendering.ids import encode_id
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.runtime import runtime
 from bridge.services.events import dispatch, endpoints
 from bridge.services.events.endpoints import EndpointStatus, Replayed
@@ -114,8 +114,8 @@ def list_endpoints() -> Response:
 @operation("Delete an event endpoint", tag="Events", answer=None, status=204, errors=(UnknownEndpoint,))
 def delete_endpoint(endpoint_id: str) -> Response:
     """Stop sending events to a URL."""
-    who, now = caller(), utcnow()
-    in_transaction(lambda connection: endpoints.delete(connection, who.store_id, endpoint_id, actor=who.name, now=now))
+    who, number, now = caller(), endpoint_number(endpoint_id), utcnow()
+    in_transaction(lambda connection: endpoints.delete(connection, who.store_id, number, actor=who.name, now=now))
     return Response(status=204)
 
 
@@ -134,20 +134,20 @@ def replay(endpoint_id: str) -> Response:
     body = read_body(ReplayIn)
     store_id, now = caller().store_id, utcnow()
     if body.since is not None and body.event is None:
-        since = body.since
+        since, number = body.since, endpoint_number(endpoint_id)
+        after = None if body.cursor is None else event_number(body.cursor)
         replayed: Replayed = in_transaction(
-            lambda connection: endpoints.replay_since(
-                connection, store_id, endpoint_id, since=since, after=body.cursor, now=now
-            )
+            lambda connection: endpoints.replay_since(connection, store_id, number, since=since, after=after, now=now)
         )
     elif body.event is not None and body.since is None:
-        event = body.event
+        event, number = event_number(body.event), endpoint_number(endpoint_id)
         replayed = in_transaction(
-            lambda connection: endpoints.replay_event(connection, store_id, endpoint_id, event, now=now)
+            lambda connection: endpoints.replay_event(connection, store_id, number, event, now=now)
         )
     else:
         raise InvalidRequest(fields=[FieldError("since", "send exactly one of since and event")])
-    return json_response({"replayed": replayed.events, "next": replayed.next_cursor})
+    following = None if replayed.next_after is None else encode_id("evt", replayed.next_after)
+    return json_response({"replayed": replayed.events, "next": following})
 
 
 @bp.get("/events")
@@ -155,10 +155,25 @@ def replay(endpoint_id: str) -> Response:
 @operation("List events", tag="Events", answer=ItemList[EventOut], query=PAGE)
 def list_events() -> Response:
     """Return the store's events, newest first."""
+    place, limit = cursor(), page_limit()
+    before = None if place is None else event_number(place)
     with reading() as connection:
-        found, more = dispatch.list_events(connection, caller().store_id, before=cursor(), limit=page_limit())
+        found, more = dispatch.list_events(connection, caller().store_id, before=before, limit=limit)
     shown = [{"id": encode_id("evt", event.id), **event_document(event)} for event in found]
     return list_response(shown, next_cursor=shown[-1]["id"] if more else None)
+
+
+def endpoint_number(visible_id: str) -> int:
+    """Return the number of an endpoint; raises `UnknownEndpoint` for an ID of none."""
+    number = decode_id("ep", visible_id)
+    if number is None:
+        raise UnknownEndpoint()
+    return number
+
+
+def event_number(visible_id: str) -> int:
+    """Return the number of an event; 0, which no event has, for an ID of none."""
+    return decode_id("evt", visible_id) or 0
 
 
 def _status_document(status: EndpointStatus) -> Document:
