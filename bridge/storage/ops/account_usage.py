@@ -22,7 +22,8 @@ _ORDER = (usage_days.c.module, usage_days.c.operation, usage_days.c.site_id, usa
 class WantedUse:
     """The use of an account from day `first` to day `last`, of one module, site or source; None for all.
 
-    A site is named; an empty name is the store itself, and an empty source none.
+    A site is named, or given by its `site_id`; an empty name is the store itself, and
+    an empty source none.
     """
 
     account_id: int
@@ -31,6 +32,7 @@ class WantedUse:
     module: str | None = None
     site: str | None = None
     source: str | None = None
+    site_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ def list_totals(connection: Connection, wanted: WantedUse, *, limit: int) -> tup
 
 
 def _from(statement: Select[Any], wanted: WantedUse) -> Select[Any]:
-    pairs = ((usage_days.c.module, wanted.module), (_SITE, wanted.site), (usage_days.c.source, wanted.source))
+    pairs = (
+        (usage_days.c.module, wanted.module),
+        (_SITE, wanted.site),
+        (usage_days.c.source, wanted.source),
+        (usage_days.c.site_id, wanted.site_id),
+    )
     return (
         statement.select_from(usage_days)
         .join(sites, sites.c.id == usage_days.c.site_id, isouter=True)
