@@ -13,7 +13,13 @@ has_pgbouncer() {
 }
 
 has_chromium() {
-  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
+  local name
+  for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+    if command -v "$name" >/dev/null; then
+      return 0
+    fi
+  done
+  return 1
 }
 
 has_font() {
@@ -73,6 +79,11 @@ install_packages() {
 }
 
 "${as_root[@]}" apt-get update --quiet
+
+if [[ " ${missing[*]} " == *" chromium "* ]] && apt-cache show chromium-headless-shell >/dev/null 2>&1; then
+  # Chromium without its windows, which the tests do not need; not every release of Debian has it.
+  missing=("${missing[@]/%chromium/chromium-headless-shell}")
+fi
 
 cluster_settings=/etc/postgresql-common/createcluster.conf
 if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "$cluster_settings" ]; then

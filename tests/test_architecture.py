@@ -8,7 +8,22 @@ import pytest
 
 from tests.support import architecture, commits, dead_code, wording
 
+# The checks of all files share one walk over them, which one process does for all.
+pytestmark = pytest.mark.xdist_group("architecture")
+
 ROOT = Path(__file__).resolve().parent.parent
+CHECKS: dict[Callable[[str, str], list[str]], str] = {
+    architecture.import_faults: ".py",
+    architecture.area_faults: ".py",
+    architecture.size_faults: "",
+    architecture.init_faults: ".py",
+    architecture.docstring_faults: ".py",
+    architecture.text_faults: "",
+    wording.banned_words: "",
+    wording.old_name_faults: ".py",
+    wording.question_faults: ".py",
+}
+"""Each check of a single file, and the ending of the files it is for."""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +38,21 @@ def sources() -> dict[str, str]:
     return found
 
 
-def _faults(sources: dict[str, str], check: Callable[[str, str], list[str]], suffix: str = ".py") -> list[str]:
-    return [fault for path, source in sources.items() if path.endswith(suffix) for fault in check(path, source)]
+@pytest.fixture(scope="module")
+def faults(sources) -> dict[Callable[[str, str], list[str]], list[str]]:
+    """Return what each check finds; a file is parsed once for all of them."""
+    found = {check: [] for check in CHECKS}
+    for path, source in sources.items():
+        for check, suffix in CHECKS.items():
+            if path.endswith(suffix):
+                found[check] += check(path, source)
+    return found
+
+
+@pytest.fixture(scope="module")
+def unused(sources) -> list[tuple[str, str]]:
+    """Return the names that nothing in the product uses, with the fault each is."""
+    return dead_code.list_unused(sources)
 
 
 def test_guards_see_the_project(sources):
@@ -42,12 +70,12 @@ def test_guards_see_an_archive_without_git(tmp_path):
     assert architecture.project_files(tmp_path) == ["bridge/ledger.py"]
 
 
-def test_dependencies_point_down(sources):
-    assert _faults(sources, architecture.import_faults) == []
+def test_dependencies_point_down(faults):
+    assert faults[architecture.import_faults] == []
 
 
-def test_areas_keep_their_order(sources):
-    assert _faults(sources, architecture.area_faults) == []
+def test_areas_keep_their_order(faults):
+    assert faults[architecture.area_faults] == []
 
 
 def test_known_detours_are_still_needed(sources):
@@ -63,49 +91,48 @@ def test_modules_do_not_import_in_a_circle(sources):
     assert architecture.circle_faults(product) == []
 
 
-def test_files_and_functions_stay_small(sources):
-    assert _faults(sources, architecture.size_faults, suffix="") == []
+def test_files_and_functions_stay_small(faults):
+    assert faults[architecture.size_faults] == []
 
 
-def test_init_files_hold_no_code(sources):
-    assert _faults(sources, architecture.init_faults) == []
+def test_init_files_hold_no_code(faults):
+    assert faults[architecture.init_faults] == []
 
 
 def test_file_names_say_what_is_inside(sources):
     assert [fault for path in sources for fault in architecture.name_faults(path)] == []
 
 
-def test_public_names_have_docstrings(sources):
-    assert _faults(sources, architecture.docstring_faults) == []
+def test_public_names_have_docstrings(faults):
+    assert faults[architecture.docstring_faults] == []
 
 
-def test_no_machine_paths_and_no_unfinished_work(sources):
-    assert _faults(sources, architecture.text_faults, suffix="") == []
+def test_no_machine_paths_and_no_unfinished_work(faults):
+    assert faults[architecture.text_faults] == []
 
 
-def test_banned_words_only_become_fewer(sources):
-    assert wording.allowance_faults(sources, wording.ALLOWED) == []
+def test_banned_words_only_become_fewer(faults):
+    assert wording.count_faults(faults[wording.banned_words], wording.ALLOWED) == []
 
 
-def test_identifiers_use_the_terms_of_the_style(sources):
-    assert _faults(sources, wording.old_name_faults) == []
+def test_identifiers_use_the_terms_of_the_style(faults):
+    assert faults[wording.old_name_faults] == []
 
 
-def test_docstrings_begin_with_a_verb_or_a_noun(sources):
-    assert _faults(sources, wording.question_faults) == []
+def test_docstrings_begin_with_a_verb_or_a_noun(faults):
+    assert faults[wording.question_faults] == []
 
 
-def test_all_code_is_used(sources):
+def test_all_code_is_used(unused):
     known = dead_code.CALLED_BY_LIBRARIES | dead_code.READ_BY_TESTS
 
-    assert dead_code.dead_code_faults(sources, known=known) == []
+    assert [fault for name, fault in unused if name not in known] == []
 
 
-def test_list_of_code_used_elsewhere_is_needed(sources):
-    faults = " ".join(dead_code.dead_code_faults(sources, known=frozenset()))
+def test_list_of_code_used_elsewhere_is_needed(unused):
     known = dead_code.CALLED_BY_LIBRARIES | dead_code.READ_BY_TESTS
 
-    assert [name for name in sorted(known) if f" {name} " not in faults] == []
+    assert known - {name for name, _ in unused} == set()
 
 
 def test_new_commits_have_short_subjects():
@@ -293,60 +320,6 @@ def test_guard_of_texts_finds(source):
 @pytest.mark.parametrize("source", ["https://shop.example/work" + "/a", "TO" + "DOS", "return NotImplemented"])
 def test_guard_of_texts_lets_pass(source):
     assert architecture.text_faults("docs/a.md", source) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "source"),
-    [
-        ("templates/a.html", "<p>No" + "body is here</p>"),
-        ("bridge/services/orders/a.py", '"""Who' + 'ever asks."""'),
-        ("bridge/services/orders/a.py", 'LIMIT = 1\n"""Made an' + 'ew."""'),
-        ("bridge/services/orders/a.py", "_SOME" + "BODY = 1"),
-    ],
-)
-def test_guard_of_words_finds_one_too_many_and_one_too_few(path, source):
-    directory = path.rpartition("/")[0]
-
-    [fault] = wording.allowance_faults({path: source}, {})
-    assert f"reword one of {path}:" in fault
-    assert wording.allowance_faults({path: source}, {directory: 1}) == []
-    [fault] = wording.allowance_faults({path: source}, {directory: 2})
-    assert "from 2 to 1" in fault
-
-
-def test_guard_of_words_lets_pass():
-    fine = {"bridge/services/orders/a.py": "# who" + "ever\nNAME = 'no" + "body'", "docs/a.md": "no" + "body"}
-
-    assert wording.allowance_faults(fine, {}) == []
-    assert len(wording.allowance_faults(fine, {"bridge/web": 0})) == 1
-
-
-@pytest.mark.parametrize("source", ["class Tools: ...", "purse_of = 1", "def f(rulebook): ...", "x.find_verdict()"])
-def test_guard_of_old_names_finds(source):
-    assert len(wording.old_name_faults("bridge/domain/a.py", source)) == 1
-    assert len(wording.old_name_faults("tests/a.py", source)) == 1
-    assert wording.old_name_faults("migrations/a.py", source) == []
-
-
-@pytest.mark.parametrize("source", ["def can_hear(): ...", "expected_book = 1", "def test_sweep_ends(): ...", "Rig()"])
-@pytest.mark.parametrize("path", ["tests/a.py", "fakeshop/a.py", "bench/a.py", "conftest.py"])
-def test_guard_of_old_names_finds_more_beside_the_product(path, source):
-    assert len(wording.old_name_faults(path, source)) == 1
-
-
-@pytest.mark.parametrize("word", ["What", "Whether", "Who", "Somebody"])
-def test_guard_of_docstrings_finds_a_question(word):
-    source = f'def f():\n    """{word} is paid."""'
-
-    assert len(wording.question_faults("bridge/domain/a.py", source)) == 1
-    assert len(wording.question_faults("tests/a.py", source)) == 1
-    assert wording.question_faults("migrations/a.py", source) == []
-    assert wording.question_faults("tests/a.py", 'def f():\n    """Return who paid."""') == []
-
-
-@pytest.mark.parametrize("source", ["Column('swept_at')", "row.swept_at", "import posting", "x = {'verdict': 1}"])
-def test_guard_of_old_names_lets_pass(source):
-    assert wording.old_name_faults("bridge/domain/a.py", source) == []
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,16 @@ function focusForm(form) {
   showAfter(form);
 }
 
+/** The link that opened the form of a row; the focus returns to it. */
+const openers = new WeakMap();
+
 function close(form) {
   const row = rowOf(form);
+  const opener = openers.get(row);
   form.closest("tr").remove();
   row.classList.remove("is-edited");
-  linkOf(row)?.focus({ preventScroll: true });
+  // A saved balance replaces its own link.
+  (opener?.isConnected ? opener : linkOf(row))?.focus({ preventScroll: true });
 }
 
 async function open(link) {
@@ -79,6 +84,7 @@ async function open(link) {
   place.append(cell);
   row.after(place);
   row.classList.add("is-edited");
+  openers.set(row, link);
   focusForm(form);
 }
 

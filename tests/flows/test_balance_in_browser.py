@@ -67,7 +67,13 @@ def test_balance_is_changed_and_undone_in_its_row(page, people):
     expect(number).to_be_focused()
     assert balance_of(people, 110) == 5600
 
-    page.keyboard.press("Enter")
+    edit = page.get_by_role("link", name="Edit the balance of user 110")
+    edit.press("Enter")
+    expect(field).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(edit).to_be_focused()
+
+    number.press("Enter")
     expect(field).to_be_focused()
     page.keyboard.type("7000")
     page.keyboard.press("Enter")

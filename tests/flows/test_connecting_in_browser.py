@@ -115,7 +115,7 @@ def answer_by_keyboard(connected_shop, page):
     page.get_by_role("status").get_by_text("14,000 tokens were granted").wait_for()
     page.get_by_role("button", name=f"Mark as reviewed: refunds of order {loose}").press("Enter")
     page.get_by_role("status").get_by_text("were marked as reviewed: no tokens moved").wait_for()
-    assert page.get_by_role("heading", name="No exceptions").count() == 1
+    assert page.get_by_role("heading", name="All clear").count() == 1
     assert connected_shop.balances()[2] == before + 14_000
 
 

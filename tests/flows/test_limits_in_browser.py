@@ -13,6 +13,14 @@ pytestmark = [
 ]
 
 
+IS_SEEN = """() => {
+  const field = document.activeElement, box = field.getBoundingClientRect();
+  const above = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  return field.contains(above) || above.contains(field);
+}"""
+"""A script that returns true if no other element lies over the field with the focus."""
+
+
 @pytest.fixture
 def page(app, shop, address, context):
     """Return the Limits page of a store with 30 more modules, on a narrow screen."""
@@ -76,6 +84,12 @@ def test_grid_with_eight_roles_keeps_modules_and_messages_in_sight(page, shop):
     for field in ("Label of chat", "Message when used up, Chat"):
         assert page.get_by_label(field, exact=True).evaluate(edges) == [True, True], field
     assert page.get_by_role("columnheader", name="Module").evaluate("cell => cell.getBoundingClientRect().left") >= 0
+    # A field of the next module that gets the focus comes out from behind its sticky module.
+    page.keyboard.press("Tab")
+    page.get_by_label("Label of feature_00", exact=True).focus()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert page.evaluate(IS_SEEN), page.evaluate("document.activeElement.outerHTML")
     page.get_by_label("Message when used up, Chat", exact=True).fill("Ask the shop.")
     page.keyboard.press("Enter")
     page.get_by_role("status").wait_for()

@@ -19,7 +19,7 @@ from tests.support.metering_machine import Machine
 from tests.support.seeds import resolve
 from tests.support.spend_driver import who_of
 
-RUNS, STEPS = int(os.environ.get("BRIDGE_MODEL_RUNS", "13")), 40
+RUNS, STEPS = int(os.environ.get("BRIDGE_MODEL_RUNS", "6")), 40
 
 
 def rows_of(machine: Machine, table: Any) -> list[Any]:

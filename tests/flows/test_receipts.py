@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from bridge.storage.engine.metadata import metadata
 from bridge.web.i18n.formatting import money
+from bridge.web.receipts.response import AT_ONCE, room
 from tests.factories import add_shop, deliver, line, order, put_package, put_user
+from tests.support.connected_shop import open_connected_shop
 from tests.support.ledger_sql import rows
 from tests.support.linked_sites import link
 from tests.support.pages import sign_in
@@ -278,6 +281,33 @@ def test_export_has_what_is_stored_for_receipts(buyer):
     assert found["buyer"]["street"] == "1 Test St"
 
 
+@one_engine
+def test_receipts_that_wait_are_bounded(buyer):
+    taken = [room.acquire(blocking=False) for _ in range(AT_ONCE)]
+    try:
+        refused = get_receipt(buyer, 2, 7)
+        page = enter(buyer.client.application, buyer).get("/account/purchases/7/receipt.pdf")
+    finally:
+        for _ in taken:
+            room.release()
+
+    assert all(taken)
+    assert (refused.status_code, refused.json["code"], page.status_code) == (503, "overloaded", 503)
+    assert refused.headers["Retry-After"]
+    assert get_receipt(buyer, 2, 7).status_code == 200
+
+
+def test_money_of_two_documents_is_not_mixed(buyer, database):
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update orders set total = '60.00', refunded = '5.00'")
+
+    text = text_of(get_receipt(buyer, 2, 7))
+
+    assert "Total US$60.00 Refund -US$5.00 Total after refunds US$55.00" in text
+    assert "CA Tax" not in text
+    assert "The shop has not sent the taxes" in text
+
+
 def test_order_from_before_receipts_says_what_is_missing_until_the_shop_sends_it(buyer, database):
     with database.transaction() as connection:
         connection.exec_driver_sql("update orders set sale = null")
@@ -290,3 +320,26 @@ def test_order_from_before_receipts_says_what_is_missing_until_the_shop_sends_it
     assert "Subtotal" not in old
     assert "The shop has not sent the taxes, discounts and billing address of this order." in old
     assert "CA Tax (8.25%) US$2.89 Total US$52.90" in text_of(get_receipt(buyer, 2, 7))
+
+
+@one_engine
+@pytest.mark.parametrize("read", ["run_full_scan", "poll"])
+def test_unchanged_order_gets_its_sale_when_the_shop_is_read_again(app, database, read):
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        number = connected_shop.sell()
+        connected_shop.poll()
+        path = f"/v1/users/2/purchases/{number}/receipt.pdf"
+        before = connected_shop.client.get(path, headers=connected_shop.headers)
+        assert "Subtotal without tax" in text_of(before)
+        with database.transaction() as connection:
+            connection.exec_driver_sql("update orders set sale = null")
+        assert "Subtotal" not in text_of(connected_shop.client.get(path, headers=connected_shop.headers))
+        connected_shop.later(60)
+
+        if read == "poll":
+            connected_shop.poll(since=connected_shop.now - timedelta(days=1))
+        else:
+            connected_shop.run_full_scan()
+
+        assert connected_shop.client.get(path, headers=connected_shop.headers).get_data() == before.get_data()

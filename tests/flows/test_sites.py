@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bridge.services import secrets
-from tests.factories import add_shop, give, put_user
+from tests.factories import add_shop, give, put_user, spend
 from tests.support.ledger_sql import rows
 from tests.support.linked_sites import BLOG, account, bearer, link, listed, rotate
 
@@ -234,8 +234,29 @@ def test_site_sees_the_state_of_its_account_and_no_personal_data(shop):
         "used_this_month": 0,
         "held": 0,
         "remaining": 500,
+        "url": "https://blog.example.com",
     }
     assert not any(word in response.text for word in ("ada@example", "Ada Tester", "subscriber"))
+
+
+def test_site_sees_its_own_use_by_day_and_no_other(shop):
+    give(shop, 2, 1_000)
+    first, second = link(shop), link(shop)
+    for site, tokens in ((first, 30), (first, 12), (second, 500)):
+        body = {"module": "chat", "tokens": tokens, "source": "chat-plugin"}
+        headers = bearer(site["access_key"]) | {"Idempotency-Key": f"use-{tokens}"}
+        assert shop.client.post("/v1/spends", json=body, headers=headers).status_code == 201
+    spend(shop, 2, 7)
+
+    (day,) = shop.client.get("/v1/account/usage?days=30", headers=bearer(first["access_key"])).get_json()["days"]
+
+    assert (day["tokens"], day["units"]) == (42, 2)
+    assert [(item["site"], item["source"], item["tokens"]) for item in day["items"]] == [
+        ("Ada's blog", "chat-plugin", 42)
+    ]
+    assert shop.client.get("/v1/account/usage", headers=shop.headers).status_code == 403
+    wrong = shop.client.get("/v1/account/usage?days=7", headers=bearer(first["access_key"]))
+    assert (wrong.status_code, wrong.get_json()["errors"][0]["field"]) == (422, "days")
 
 
 STATES = [

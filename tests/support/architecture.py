@@ -4,6 +4,7 @@ Paths are relative to the checkout, with slashes. A fault is a sentence that sta
 """
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -131,6 +132,12 @@ class Import:
     inside_function: bool
 
 
+@functools.lru_cache(maxsize=1)
+def parse(source: str) -> ast.Module:
+    """Return the tree of a module; checks of one module after the other parse it once."""
+    return ast.parse(source)
+
+
 def project_files(root: Path) -> list[str]:
     """Return the paths that git tracks or would track; ignored ones, such as `.venv`, are left out.
 
@@ -152,7 +159,7 @@ def is_product(path: str) -> bool:
 
 def list_imports(path: str, source: str) -> list[Import]:
     """Return all the names a module imports, relative ones resolved, those in `import_module("…")` too."""
-    return list(_imports_below(ast.parse(source), PurePosixPath(path).parent.parts, inside_function=False))
+    return list(_imports_below(parse(source), PurePosixPath(path).parent.parts, inside_function=False))
 
 
 def _imports_below(node: ast.AST, package: Sequence[str], *, inside_function: bool) -> Iterator[Import]:
@@ -183,7 +190,7 @@ def import_faults(path: str, source: str) -> list[str]:
     """Return imports that point up or sideways, and imports inside a function that avoid a cycle."""
     floor = next((floor for pattern, floor in LAYERS if re.fullmatch(pattern, path)), None)
     if floor is None:
-        is_empty = not ast.parse(source).body
+        is_empty = not parse(source).body
         return [] if not is_product(path) or is_empty else [f"{path}:1 belongs to no layer"]
     faults = []
     for found in list_imports(path, source):
@@ -219,7 +226,7 @@ def parsing_faults(path: str, source: str) -> list[str]:
         return []
     return [
         f"{path}:{node.lineno} parses a time: take a datetime or a date"
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parse(source))
         if isinstance(node, ast.Attribute) and node.attr == "fromisoformat"
     ]
 
@@ -241,7 +248,7 @@ def status_faults(path: str, source: str) -> list[str]:
         return []
     return [
         f"{path}:{node.lineno} holds an HTTP status: return a type, and let the web layer map it"
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parse(source))
         if any(map(_is_status, _places_of_status(node)))
     ]
 
@@ -310,7 +317,7 @@ def size_faults(path: str, source: str) -> list[str]:
     lines = len(source.splitlines())
     if PurePosixPath(path).suffix in MEASURED and lines > FILE_LINES:
         faults.append(f"{path}:{lines} has {lines} lines, more than {FILE_LINES}: split it by concept")
-    for node in ast.walk(ast.parse(source)) if is_product(path) else ():
+    for node in ast.walk(parse(source)) if is_product(path) else ():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LINES:
@@ -322,7 +329,7 @@ def init_faults(path: str, source: str) -> list[str]:
     """Return code in an `__init__.py`; only the one that lists the blueprints may have some."""
     if PurePosixPath(path).name != "__init__.py" or path == "bridge/web/__init__.py":
         return []
-    tree = ast.parse(source)
+    tree = parse(source)
     code = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
     return [f"{path}:{code[0].lineno} holds code: give it a module with a name"] if code else []
 
@@ -335,7 +342,7 @@ def name_faults(path: str) -> list[str]:
 
 def docstring_faults(path: str, source: str) -> list[str]:
     """Return public functions, classes and methods of the product without a docstring; overriding ones need none."""
-    return list(_undocumented(path, ast.parse(source))) if is_product(path) and path != "app.py" else []
+    return list(_undocumented(path, parse(source))) if is_product(path) and path != "app.py" else []
 
 
 def _undocumented(path: str, parent: ast.Module | ast.ClassDef) -> Iterator[str]:

@@ -50,6 +50,11 @@ READ_BY_TESTS: frozenset[str] = frozenset()
 
 def dead_code_faults(sources: Mapping[str, str], *, known: frozenset[str]) -> list[str]:
     """Return functions, classes, methods, properties, imports and arguments that the product does not use."""
+    return [fault for name, fault in list_unused(sources) if name not in known]
+
+
+def list_unused(sources: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the name of each of them, and the fault it is unless something else uses it."""
     vulture = Vulture(ignore_decorators=CALLED_BY_DECORATORS)
     in_templates: set[str] = set()
     for path, source in sources.items():
@@ -58,8 +63,7 @@ def dead_code_faults(sources: Mapping[str, str], *, known: frozenset[str]) -> li
         elif path.startswith("templates/"):
             in_templates.update(re.findall(r"\w+", source))
     return [
-        f"{item.filename}:{item.first_lineno} {item.typ} {item.name} is never used: remove it"
+        (item.name, f"{item.filename}:{item.first_lineno} {item.typ} {item.name} is never used: remove it")
         for item in vulture.get_unused_code(CONFIDENCE)
-        if (item.typ not in {"variable", "attribute"} or item.confidence >= CERTAIN)
-        and item.name not in known | in_templates
+        if (item.typ not in {"variable", "attribute"} or item.confidence >= CERTAIN) and item.name not in in_templates
     ]

@@ -3,10 +3,10 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from tests.support.architecture import is_product
+from tests.support.architecture import is_product, parse
 
 # Written apart, so that this file has none of them.
 _BANNED = re.compile(rf"(?<![a-z])({'|'.join(('nobody', 'somebody', 'whoever', 'anew', 'thereby', 'lest'))})(?![a-z])")
@@ -72,14 +72,18 @@ def banned_words(path: str, source: str) -> list[str]:
         return [f"{path}:{line} {word}" for line, word in _find(source, 1)]
     if not _is_ours(path):
         return []
-    tree = ast.parse(source)
+    tree = parse(source)
     texts = [*_identifiers(tree), *_docstrings(tree)]
     return [f"{path}:{line} {word}" for start, text in texts for line, word in _find(text, start)]
 
 
 def allowance_faults(sources: Mapping[str, str], allowed: Mapping[str, int]) -> list[str]:
     """Directories with more banned words than allowed, and those that have fewer by now."""
-    found = [use for path, source in sources.items() for use in banned_words(path, source)]
+    return count_faults([use for path, source in sources.items() for use in banned_words(path, source)], allowed)
+
+
+def count_faults(found: Sequence[str], allowed: Mapping[str, int]) -> list[str]:
+    """Return the same for the banned words that were found."""
     counts = Counter(_directory(use.partition(":")[0]) for use in found)
     faults = []
     for directory in sorted(counts.keys() | allowed.keys()):
@@ -99,7 +103,7 @@ def old_name_faults(path: str, source: str) -> list[str]:
     words, names = (OLD_WORDS, OLD_NAMES) if is_product(path) else (OLD_TEST_WORDS, OLD_TEST_NAMES)
     return [
         f"{path}:{line} is called {name}: use the term of docs/style.md"
-        for line, name in dict.fromkeys(_identifiers(ast.parse(source)))
+        for line, name in dict.fromkeys(_identifiers(parse(source)))
         if name not in STORED_NAMES | LIBRARY_NAMES
         and (name in names or words & {word.lower() for word in _WORD.findall(name)})
     ]
@@ -111,7 +115,7 @@ def question_faults(path: str, source: str) -> list[str]:
         return []
     return [
         f"{path}:{line} begins with {found[0]}: begin with a verb or a noun"
-        for line, text in _docstrings(ast.parse(source))
+        for line, text in _docstrings(parse(source))
         if (found := _QUESTION.match(text))
     ]
 

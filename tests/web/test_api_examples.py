@@ -17,6 +17,7 @@ NEEDS_MORE = {
     "put_rest_keys": "a shop that answers",
     "end_connection": "it ends the key of the other examples",
     "get_account": "a linked site's key",
+    "get_account_usage": "a linked site's key",
     "decide": "an order with this review item",
     "check": "a shop that answers",
     "see_refunds": "an order with these refunds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+import time_machine
 from sqlalchemy import text
 
 from bridge.web.admin import exceptions_view
@@ -35,8 +36,15 @@ def numbers(page):
 def test_nothing_open_is_said(shop, admin):
     page = admin.get(LIST)
 
-    assert "No exceptions" in page.text
+    assert "No exceptions yet" in page.text
+    assert "Nothing has arrived from the shop so far." in page.text
     assert "top__count" not in page.text
+    factories.put_package(shop, 10, 1000)
+    with time_machine.travel("2026-11-20T15:30:00Z", tick=False):
+        factories.deliver(shop, factories.order(1))
+    clear = read(admin.get(LIST))
+    assert "All clear" in clear.source
+    assert 'Last checked <time datetime="2026-11-20T10:30-05:00">20 Nov 2026, 10:30</time>' in clear.source
     assert (
         admin.get(f"{LIST}?after=5").text.count("Nothing more"),
         read(admin.get(f"{LIST}?after=5")).links["First"],

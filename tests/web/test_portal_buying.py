@@ -35,12 +35,15 @@ def buttons(page):
     [
         (CHECKOUT, "http://127.0.0.1:8980/kasse/?"),
         ("https://127.0.0.1:8980/?page_id=8&order-pay=1", "http://127.0.0.1:8980/?page_id=8&"),
-        ("http://elsewhere.example/kasse/order-pay/1/", "http://127.0.0.1:8980/?"),
+        ("http://elsewhere.example:8980/kasse/order-pay/1/", "http://127.0.0.1:8980/?"),
+        ("http://127.0.0.1:8981/kasse/order-pay/1/", "http://127.0.0.1:8980/?"),
         (None, "http://127.0.0.1:8980/?"),
     ],
 )
 def test_link_leads_to_the_checkout_that_the_newest_order_stated(app, shop, payment_url, page):
     deliver(shop, order(1) | {"payment_url": payment_url})
+    deliver(shop, {"id": 2}, "order.deleted")
+    deliver(shop, order(3))
     offer(shop, 10, 600, name="Six")
 
     there = buttons(read(enter(app, shop).get("/account/buy")))

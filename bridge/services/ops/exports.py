@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
@@ -37,13 +37,20 @@ class DayOfUse:
 
 
 def usage_by_day(
-    connection: Connection, account: Account, *, days: int, now: datetime, most: int = MOST_ROWS
+    connection: Connection,
+    account: Account,
+    *,
+    days: int,
+    now: datetime,
+    site_id: int | None = None,
+    most: int = MOST_ROWS,
 ) -> list[DayOfUse]:
     """Return an account's use on each of the last `days` local days that had any, today included, newest first.
 
-    Raises `UsageRangeTooLarge` for more than `most` rows.
+    With `site_id`, it is the use through that linked site. Raises
+    `UsageRangeTooLarge` for more than `most` rows.
     """
-    wanted = _wanted(connection, account, days=days, now=now)
+    wanted = replace(_wanted(connection, account, days=days, now=now), site_id=site_id)
     rows = list(account_usage.iterate_rows(connection, wanted, limit=most + 1))
     if len(rows) > most:
         raise UsageRangeTooLarge()
@@ -76,5 +83,4 @@ def iterate_purchases(connection: Connection, account: Account) -> Iterator[Purc
 
 def _wanted(connection: Connection, account: Account, *, days: int, now: datetime) -> WantedUse:
     zone = policies.for_store(connection, account.store_id).calendar.zone
-    last = now.astimezone(zone).date()
-    return WantedUse(account.id, last - timedelta(days=days - 1), last)
+    return WantedUse(account.id, now.astimezone(zone).date() - timedelta(days=days - 1))

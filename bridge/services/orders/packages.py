@@ -246,7 +246,7 @@ def list_offered(connection: Connection, store_id: int, *, limit: int) -> list[O
 
 
 def latest_checkout(connection: Connection, store_id: int) -> str:
-    """Return the checkout page that the store's newest order stated; empty if it stated none."""
+    """Return the checkout page that the newest of the store's orders stated; empty if none of the last few did."""
     return sales.latest_checkout(connection, store_id)
 
 

@@ -161,6 +161,12 @@ def get_record(connection: Connection, store: Store, number: int) -> OrderRecord
     return OrderRecord(known, owner, list_grants(connection, store.id, number), compared)
 
 
+def find_last_checked(connection: Connection, store_id: int) -> datetime | None:
+    """Return when the shop was last asked for its orders, or sent a webhook; None if neither has happened."""
+    moments = (sync_state.find(connection, store_id).polled_at, sync_state.last_delivery(connection, store_id))
+    return max((moment for moment in moments if moment), default=None)
+
+
 def get_sources(connection: Connection, store_id: int) -> AcceptedSources:
     """Return the accepted addresses of other sites, and the one that waits to be accepted."""
     found = [one.detail for one in sync_state.find(connection, store_id).notices if one.kind is NoticeKind.OTHER_SITE]

@@ -20,17 +20,18 @@ _ORDER = (usage_days.c.module, usage_days.c.operation, usage_days.c.site_id, usa
 
 @dataclass(frozen=True, slots=True)
 class WantedUse:
-    """The use of an account from day `first` to day `last`, of one module, site or source; None for all.
+    """The use of an account from day `first` on, of one module, site or source; None for all.
 
-    A site is named; an empty name is the store itself, and an empty source none.
+    A site is named, or given by its `site_id`; an empty name is the store itself, and
+    an empty source none.
     """
 
     account_id: int
     first: date
-    last: date
     module: str | None = None
     site: str | None = None
     source: str | None = None
+    site_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,18 @@ def list_totals(connection: Connection, wanted: WantedUse, *, limit: int) -> tup
 
 
 def _from(statement: Select[Any], wanted: WantedUse) -> Select[Any]:
-    pairs = ((usage_days.c.module, wanted.module), (_SITE, wanted.site), (usage_days.c.source, wanted.source))
+    pairs = (
+        (usage_days.c.module, wanted.module),
+        (_SITE, wanted.site),
+        (usage_days.c.source, wanted.source),
+        (usage_days.c.site_id, wanted.site_id),
+    )
     return (
         statement.select_from(usage_days)
         .join(sites, sites.c.id == usage_days.c.site_id, isouter=True)
         .where(
             usage_days.c.account_id == wanted.account_id,
-            usage_days.c.day.between(wanted.first, wanted.last),
+            usage_days.c.day >= wanted.first,
             and_(true(), *(column == value for column, value in pairs if value is not None)),
         )
     )

@@ -20,6 +20,8 @@ from bridge.storage.engine.json_times import pack_time, unpack_time
 from bridge.storage.orders.packing import unpack_number
 from bridge.storage.orders.tables import order_lines, orders
 
+_LAST = 20
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSale:
@@ -88,10 +90,10 @@ def find_sale(connection: Connection, store_id: int, number: int) -> StoredSale 
 
 
 def latest_checkout(connection: Connection, store_id: int) -> str:
-    """Return the checkout page that the store's newest order stated; empty if it stated none."""
+    """Return the checkout page that the newest of the store's orders stated; empty if none of the last few did."""
     page = orders.c.sale["checkout_url"].as_string()
-    newest = select(page).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
-    return connection.execute(newest).scalar_one_or_none() or ""
+    newest = select(page).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(_LAST)
+    return next(filter(None, connection.execute(newest).scalars()), "")
 
 
 def list_lines(connection: Connection, store_id: int, number: int, *, limit: int) -> list[SaleLine]:

@@ -17,6 +17,7 @@ from bridge.services.orders import late_packages
 from bridge.services.shop import review
 from bridge.services.shop.review import OpenOrder
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import shop_links
 from bridge.web.admin.curl import Calls
 from bridge.web.admin.exceptions_calls import ABOUT_REFUNDS, exceptions_calls
 from bridge.web.admin.navigation import count_exceptions
@@ -87,7 +88,7 @@ class RefundsShown:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRow:
-    """One order of the list; `total` is money as the shop writes it, `user_id` its current account.
+    """One order of the list; `total` is money as the shop writes it, `url` its page in WooCommerce.
 
     `items` are its review items, the most urgent first. `is_nameless` means that
     some lines need an amount; `lines` are their fields if the form is open.
@@ -96,6 +97,7 @@ class ExceptionRow:
 
     number: int
     shown: str
+    url: str
     items: tuple[ReviewItem, ...]
     email: str
     name: str
@@ -114,7 +116,8 @@ class ExceptionsPage:
     """The contents of the Exceptions page; `next` is the order after which the next page begins.
 
     `error` is the error of a form whose order is no longer in the list, `late`
-    the packages with orders from before they were packages.
+    the packages with orders from before they were packages, `checked` is
+    when the shop was last read or sent a webhook: None if it never was, and on a page with rows.
     """
 
     store: Store
@@ -125,6 +128,7 @@ class ExceptionsPage:
     next: int | None
     error: str
     calls: Calls
+    checked: LocalTime | None
     late: tuple[str, ...] = ()
 
 
@@ -141,12 +145,18 @@ def build(connection: Connection, store: Store, *, after: int = 0, form: Form | 
         after=after,
         next=following,
         error=form.error if form is not None and not is_shown else "",
+        checked=None if found else _checked(connection, store),
         calls=exceptions_calls(_shown_order(found, form), after=after, limit=PAGE),
         late=tuple(
             late.package.name or str(late.package.product_id)
             for late in late_packages.list_late(connection, store.id)[:_LATE]
         ),
     )
+
+
+def _checked(connection: Connection, store: Store) -> LocalTime | None:
+    at = review.find_last_checked(connection, store.id)
+    return local_time(at, store.calendar.zone) if at else None
 
 
 def _shown_order(found: Sequence[tuple[OpenOrder, OrderState]], form: Form | None) -> OrderState | None:
@@ -162,6 +172,7 @@ def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> 
     return ExceptionRow(
         number=one.number,
         shown=known.shown_number,
+        url=shop_links.order_url(store, one.number),
         items=known.reviews,
         email=one.email,
         name=one.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from bridge.domain.errors import UnknownOrder, UnknownUser
+from bridge.domain.errors import Overloaded, UnknownOrder, UnknownUser
 from bridge.services.accounts import profiles
 from bridge.services.stores import settings
 from bridge.web.api.auth import caller, store_key
@@ -24,7 +24,7 @@ bp = Blueprint("api_receipts", __name__, url_prefix="/v1/users/<user_id>/purchas
     tag="Users",
     answer=None,
     query=(Parameter("lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, "en"),),
-    errors=(UnknownUser, UnknownOrder),
+    errors=(UnknownUser, UnknownOrder, Overloaded),
     media=("application/pdf",),
 )
 def receipt(user_id: str, order: str) -> Response:

@@ -19,10 +19,12 @@ from bridge.domain.errors import (
     UnknownSite,
     UnknownUser,
 )
+from bridge.domain.metering.errors import UsageRangeTooLarge
 from bridge.domain.sites.sites import DEFAULT_GRACE, MAX_GRACE, read_name, read_url
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.accounts import profiles
+from bridge.services.ops import exports
 from bridge.services.sites import link_codes, sites
 from bridge.services.sites.link_codes import Miss
 from bridge.services.sites.sites import Linked, NewSite, SiteKey, SiteStatus, SiteUse
@@ -30,10 +32,12 @@ from bridge.storage.engine.database import Connection
 from bridge.web.api.account_documents import funds_document
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.sites import LinkCodeOut, LinkedSite, SiteAccount, SiteOut
+from bridge.web.api.answers.users import UsageOut
 from bridge.web.api.auth import caller, site_key, store_key
 from bridge.web.api.operations import PAGE, operation
 from bridge.web.api.parsing import Amount, Body, cursor, page_limit, path_number, read_body
 from bridge.web.api.responses import json_response, list_response
+from bridge.web.api.users import DAYS, day_document, read_days
 from bridge.web.context import in_transaction, reading, utcnow
 
 bp = Blueprint("api_sites", __name__, url_prefix="/v1")
@@ -232,9 +236,27 @@ def get_account() -> Response:
             "user": {"id": status.overview.account.user_id},
             **funds_document(status.overview),
             "purchase_url": status.overview.policy.store.purchase_url,
-            "site": _use_document(status.use),
+            "site": {**_use_document(status.use), "url": status.use.site.url},
         }
     )
+
+
+@bp.get("/account/usage")
+@site_key
+@operation(
+    "Get the site's usage by day",
+    tag="Linked sites",
+    answer=UsageOut,
+    query=(DAYS,),
+    errors=(UnknownSite, UsageRangeTooLarge),
+)
+def get_account_usage() -> Response:
+    """Return what this site spent by day in the store's time zone, newest first, without that of other sites."""
+    days, who, now = read_days(), caller(), utcnow()
+    with reading() as connection:
+        account = sites.get_site_account(connection, who, now=now).overview.account
+        found = exports.usage_by_day(connection, account, days=days, now=now, site_id=who.site_id)
+    return json_response({"days": [day_document(day) for day in found]})
 
 
 def _linked_document(connection: Connection, linked: Linked, *, now: datetime) -> Document:

@@ -54,6 +54,7 @@ from bridge.web.history_tables import entry_table, purchase_table, usage_table
 MERGED = Parameter(
     "merged", "ID of a user who was merged into this one, to read what they had before.", {"type": "integer"}, 41
 )
+DAYS = Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30")
 LINES = 50
 """How many lines of a purchase the list of purchases shows."""
 
@@ -140,13 +141,13 @@ def erase_user(user_id: str) -> Response:
     "Get a user's usage by day",
     tag="Users",
     answer=UsageOut,
-    query=(Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30"), CSV, MERGED),
+    query=(DAYS, CSV, MERGED),
     errors=(UnknownUser, UsageRangeTooLarge),
     media=("application/json", "text/csv"),
 )
 def usage(user_id: str) -> Response:
     """Return a user's usage by day in the store's time zone, newest first; CSV has no limit of rows."""
-    days = _days()
+    days = read_days()
     account, now = _history_of(user_id), utcnow()
     if wants_csv():
         return csv_response(
@@ -155,7 +156,7 @@ def usage(user_id: str) -> Response:
         )
     with reading() as connection:
         found = exports.usage_by_day(connection, account, days=days, now=now)
-    return json_response({"days": [_day_document(day) for day in found]})
+    return json_response({"days": [day_document(day) for day in found]})
 
 
 @bp.get("/entries")
@@ -227,7 +228,8 @@ def list_purchase_lines(user_id: str, order: str) -> Response:
     return list_response([_line_document(line) for line in found[:limit]], next_cursor=more)
 
 
-def _day_document(found: DayOfUse) -> documents.Document:
+def day_document(found: DayOfUse) -> documents.Document:
+    """Return the use of a day as JSON."""
     items = [
         {
             "module": row.module,
@@ -322,7 +324,8 @@ def _history_of(user_id: str) -> Account:
         return account_merge.get_member(connection, caller().store_id, user, member)
 
 
-def _days() -> int:
+def read_days() -> int:
+    """Return the number of days that a request wants; raises `InvalidRequest`."""
     text = request.args.get("days", "30")
     if text not in {str(span) for span in exports.SPANS}:
         raise InvalidRequest(fields=[FieldError("days", "must be 30, 90 or 365")])

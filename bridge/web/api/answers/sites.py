@@ -40,11 +40,16 @@ class SiteKeyOut(Answer):
     """End of the grace period after a rotation."""
 
 
-class SiteOut(CapUse):
-    """A linked site."""
+class OwnSite(CapUse):
+    """A site with its address, and its usage of this month."""
 
     url: Annotated[str, Field(examples=["https://blog.example"])]
     """Address of the site."""
+
+
+class SiteOut(OwnSite):
+    """A linked site."""
+
     keys: list[SiteKeyOut]
     """The site's access keys."""
     last_used_at: Time | None
@@ -93,5 +98,5 @@ class SiteAccount(Answer):
     """Allowance of each module."""
     purchase_url: Annotated[str | None, Field(examples=["https://shop.example/tokens"])]
     """Page that sells tokens."""
-    site: CapUse
+    site: OwnSite
     """The site's usage of this month."""

@@ -117,6 +117,10 @@ add_action(
 				},
 				'callback'            => static function ( $request ) {
 					$document = json_decode( get_post_meta( (int) $request['id'], '_document', true ), true );
+					if ( $document && 'trash' === get_post_status( (int) $request['id'] ) ) {
+						$document['status']            = 'trash';
+						$document['date_modified_gmt'] = get_post_modified_time( 'Y-m-d\TH:i:s', true, (int) $request['id'] );
+					}
 					return $document ? $document : new WP_Error( 'woocommerce_rest_shop_order_invalid_id', 'Invalid ID.', array( 'status' => 404 ) );
 				},
 			)

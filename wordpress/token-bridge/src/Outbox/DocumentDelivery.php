@@ -81,15 +81,16 @@ final class DocumentDelivery implements Delivery {
 
 	/**
 	 * Returns the document; null if the subject is gone, which has a delivery of its own.
+	 *
+	 * What is only in the trash is sent with its document: an ID alone has no date, so if it came late, after a
+	 * restoring, the bridge would take the tokens of a valid order back.
 	 */
 	private function body( Row $row ): ?string {
-		if ( '.deleted' === substr( $row->topic, -8 ) ) {
-			return (string) wp_json_encode( [ 'id' => (int) $row->subject ] );
-		}
 		$path     = '/wc/v3/' . self::RESOURCES[ strtok( $row->topic, '.' ) ] . '/' . (int) $row->subject;
 		$response = $this->read( $path );
 		if ( $response->is_error() ) {
-			return null;
+			$is_deletion = '.deleted' === substr( $row->topic, -8 );
+			return $is_deletion ? (string) wp_json_encode( [ 'id' => (int) $row->subject ] ) : null;
 		}
 		return (string) wp_json_encode( rest_get_server()->response_to_data( $response, false ) );
 	}
