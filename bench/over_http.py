@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.funded_store import SECRET
 from bench.load import Load, send
-from bench.requests import DELIVERIES, EMPTY, workloads
+from bench.requests import DELIVERIES, EMPTY, UNCHANGED, with_versions, workloads
 from bench.server import ROOT, python_of, serving
 
 SECONDS = 4.0
@@ -71,7 +71,8 @@ def measure(
         loads: list[dict[str, Load]] = [{} for _ in sides]
         for name in requests[0]:
             for port, sent, measured in zip(ports, requests, loads, strict=True):
-                measured[name] = send(port, sent[name], connections=CONNECTIONS, seconds=seconds)
+                ready = with_versions(port, sent[name]) if name == UNCHANGED else sent[name]
+                measured[name] = send(port, ready, connections=CONNECTIONS, seconds=seconds)
     rows: list[Row] = []
     for side, sent, measured in zip(sides, requests, loads, strict=True):
         rows += _rows(engine, side, measured, len(sent[DELIVERIES]))
