@@ -19,6 +19,7 @@ DELIVERIES = "deliveries"
 WIDGET = "widget"
 UNCHANGED = "widget, unchanged"
 """The requests of `WIDGET` with the version of their last answer, which `with_versions` adds."""
+BATCHES = f"batches of {BATCH} spends"
 _DELIVERIES_A_SECOND = 1500
 """The number of signed deliveries prepared for each second: more than can be answered."""
 
@@ -31,7 +32,7 @@ def workloads(access_key: str, users: Sequence[int], *, seconds: float) -> dict[
         "spends, one hot account": [_write("/v1/spends", authorization, _spend(users[0]))],
         f"spends, spread over {len(users)}": [_write("/v1/spends", authorization, _spend(user)) for user in users],
         f"holds, spread over {len(users)}": [_write("/v1/holds", authorization, _spend(user)) for user in users],
-        f"batches of {BATCH} spends": [_batch(authorization, users)],
+        BATCHES: [_batch(authorization, users)],
         WIDGET: [_widget(user, authorization) for user in users],
         UNCHANGED: [_widget(user, authorization) for user in users],
         DELIVERIES: [_delivery(number, users) for number in range(int(_DELIVERIES_A_SECOND * seconds))],

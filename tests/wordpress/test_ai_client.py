@@ -49,7 +49,9 @@ def prompt(site, user, code, **settings):
 
 @pytest.fixture(autouse=True)
 def _metering_off(active_site):
-    """Switch metering off after each test."""
+    """Switch metering off after each test; skip where WordPress has its own AI client, which needs real models."""
+    if active_site.run("return class_exists('WP_AI_Client_Prompt_Builder');"):
+        pytest.skip("this WordPress has an AI client of its own")
     yield
     active_site.run("update_option('token_bridge_settings', []);")
 

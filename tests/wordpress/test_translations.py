@@ -45,7 +45,9 @@ def test_a_lost_placeholder_is_found(catalogs):
 
 def test_wordpress_shows_german(active_site):
     shown = active_site.run(
-        """add_filter('plugin_locale', function () { return 'de_DE'; });
+        """foreach (['plugin_locale', 'determine_locale', 'locale'] as $filter) {
+            add_filter($filter, function () { return 'de_DE'; }, 99);
+        }
         unload_textdomain('token-bridge', true);
         TokenBridge\\Plugin::instance()->load_translations();
         return __('Buy tokens', 'token-bridge');"""
