@@ -1,10 +1,17 @@
 """Plugins of every test run; fixtures live in `tests/`, beside the tests that use them."""
 
+import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from bridge.garbage import collect_rarely
+
+# Without bytecode, each process of a run compiles and rewrites every module again: 10 s of processor time each. It is
+# ignored by git and removed by `make clean`.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ("pytester", "tests.support.missing", "tests.support.engines")
 

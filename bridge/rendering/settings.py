@@ -12,7 +12,12 @@ from bridge.rendering.documents import Document, format_timestamp
 
 def module_document(module: Module) -> Document:
     """Return a module as JSON."""
-    return {"key": module.key, "label": module.label, "metered": module.is_metered}
+    return {
+        "key": module.key,
+        "label": module.label,
+        "metered": module.is_metered,
+        "labels": dict(sorted(module.labels.items())),
+    }
 
 
 def limit_document(limit: Limit) -> Document:

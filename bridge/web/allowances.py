@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -86,19 +86,24 @@ def rows(
     language: Language,
     *,
     without: str = "none",
+    labels: Mapping[str, str] | None = None,
     now: datetime,
 ) -> tuple[AllowanceRow, ...]:
     """Return a row for each of these modules, in their order.
 
-    `without` is the state of a module without a rule for this account.
+    `without` is the state of a module without a rule for this account. `labels` are
+    names of modules in place of the store's.
     """
     known = {allowance.module: allowance for allowance in allowances}
-    return tuple(
-        _unnumbered(policy, module, without if policy.is_metered(module) else "unmetered", language)
-        if module not in known or not policy.is_metered(module)
-        else _row(policy, known[module], language, now=now)
-        for module in modules
-    )
+    found = []
+    for module in modules:
+        label = isolate((labels or {}).get(module) or policy.label_of(module, language.value), language)
+        if module not in known or not policy.is_metered(module):
+            state = without if policy.is_metered(module) else "unmetered"
+            found.append(_unnumbered(module, label, state, language))
+        else:
+            found.append(_row(policy, known[module], label, language, now=now))
+    return tuple(found)
 
 
 def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now: datetime) -> AllowanceRow | None:
@@ -131,12 +136,12 @@ def percent_of(part: int, whole: int) -> int:
     return 100 if part >= whole else max(1, part * 100 // whole)
 
 
-def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> AllowanceRow:
+def _unnumbered(module: str, label: str, state: str, language: Language) -> AllowanceRow:
     texts = texts_of(language)
     detail = texts.gettext(_DETAILS[state])
     return AllowanceRow(
         module=module,
-        label=isolate(policy.label_of(module), language),
+        label=label,
         state=state,
         state_text=texts.gettext(_STATES[state]),
         detail=detail,
@@ -144,7 +149,7 @@ def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> 
     )
 
 
-def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datetime) -> AllowanceRow:
+def _row(policy: Policy, allowance: Allowance, label: str, language: Language, *, now: datetime) -> AllowanceRow:
     texts, module, strictest = texts_of(language), allowance.module, allowance.strictest
     state, used, resets_at = allowance.state.value, strictest.used, strictest.window.ends_at
     limit = strictest.matched.rule.document
@@ -162,7 +167,7 @@ def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datet
     message = policy.limits[module].message if state == "exhausted" and module in policy.limits else ""
     return AllowanceRow(
         module=module,
-        label=isolate(policy.label_of(module), language),
+        label=label,
         state=state,
         state_text=texts.gettext(_STATES[state]) if state in _STATES else state,
         amount=amount,

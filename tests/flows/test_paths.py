@@ -26,8 +26,9 @@ SHARED = (
     *("bridge/domain/admin/admins.py", "bridge/domain/admin/user_list.py"),
     *(f"bridge/domain/stores/{name}.py" for name in ("stores", "zones", "public_address", "shortcode", "thresholds")),
     "bridge/domain/stores/pasted_text.py",
-    # The look of every fragment.
-    *("bridge/web/widget/look.py", "bridge/web/widget/accent.py"),
+    # The parameters and the style of fragments, and two of the widget's texts.
+    *(f"bridge/web/widget/{name}.py" for name in ("look", "accent", "stylesheet", "options", "recent_use")),
+    "bridge/web/spend_order.py",
 )
 """The foundations that requests share: every other file that a request enters must be listed."""
 
@@ -84,11 +85,13 @@ def test_spend_passes_the_listed_files(buyer):
 
 
 def test_widget_passes_the_listed_files(buyer):
-    def ask():
-        assert buyer.client.get("/v1/widget?user_id=2", headers=buyer.headers).status_code == 200
+    def ask(title):
+        path = f"/v1/widget?user_id=2&title={title}"
+        assert buyer.client.get(path, headers=buyer.headers).status_code == 200
 
-    ask()
-    compare("From a widget request to its HTML", entered_by(ask))
+    ask("first")
+    # Another title: the fragment of the first is kept.
+    compare("From a widget request to its HTML", entered_by(lambda: ask("second")))
 
 
 def test_balance_edit_passes_the_listed_files(app, buyer):

@@ -79,7 +79,8 @@ APPEARANCE = """() => {
   const parts = [root, ...root.querySelectorAll('*')].filter(each => !each.closest('template, style, link'));
   return parts.map(each => {
     const style = getComputedStyle(each), box = each.getBoundingClientRect(), start = root.getBoundingClientRect();
-    const used = each.localName === 'rect' ? ['display', 'fill', 'stroke', 'opacity', 'transform'] : names;
+    const isShape = ['rect', 'path'].includes(each.localName);
+    const used = isShape ? ['display', 'fill', 'stroke', 'opacity', 'transform'] : names;
     const found = Object.fromEntries(used.map(name => [name, style[name]]));
     if (each === root) { found.marginTop = found.marginLeft = found.marginBottom = ''; }
     return {name: each.localName + '.' + each.getAttribute('class'), ...found,

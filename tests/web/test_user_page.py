@@ -4,7 +4,7 @@ from bridge.storage.accounts import role_changes
 from bridge.storage.jobs import service_state
 from bridge.web.context import utcnow
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
-from tests.support.pages import read, sign_in
+from tests.support.pages import read, send, sign_in
 
 USER = "/admin/shop/credits/2"
 
@@ -126,3 +126,27 @@ def test_spend_in_the_ledger_leads_to_its_explanation(app, shop, database):
     with database.transaction() as connection:
         service_state.put(connection, role_changes.BEGINNING, "", now=utcnow())
     assert "The roles of that moment are not recorded" in client.get(link).text
+
+
+def test_manager_lets_a_user_be_asked_before_the_balance_is_used(app, shop):
+    give(shop, 2, 50)
+    client = sign_in(app)
+    page = client.get(USER)
+    assert "Ask before paid tokens: off" in page.text
+
+    on = send(client, read(page).form("/confirmation"))
+
+    assert (on.status_code, on.location) == (303, f"{USER}#account")
+    shown = client.get(USER)
+    assert "User 2 is asked before tokens of the balance are taken." in shown.text
+    assert "Ask before paid tokens: on" in shown.text
+    assert spend(shop, 2, 1).get_json()["code"] == "confirmation_required"
+    assert "Refused until the user confirms" in client.get(f"{USER}?module=chat&tokens=1").text
+    send(client, read(shown).form("/confirmation"))
+    assert spend(shop, 2, 1).status_code == 201
+    log = client.get("/admin/shop/changes").text
+    assert log.count("confirm_paid") + log.count("Confirm paid") >= 2
+    form = read(page).form("/confirmation").fields
+    wrong = client.post(f"{USER}/confirmation", data=form | {"confirm_paid": "perhaps"})
+    assert wrong.status_code == 422
+    assert client.post("/admin/shop/credits/99/confirmation", data=form).status_code == 404

@@ -72,10 +72,11 @@ def test_fragment_shows_balance_limits_and_purchases(ada):
     assert "Chat Available 0 of 1,000 used 1,000 left Resets in " in words
     assert "(America/New York)" in words
     assert "AI forms Unlimited Use it as much as you like. Does not reset" in words
-    assert "Image generator Not available There is no free use of this." in words
-    assert "Image optimizer Tokens only There is no free use; it is paid from your balance." in words
     assert "Alt text Free of charge It costs no tokens." in words
-    assert "Purchases Order 41 200,000 tokens 20 Nov 2026 · Hundred thousand × 2" in words
+    assert "Paid from your balance: Image optimizer No free use: Image generator" in words
+    assert "Paid tokens are used first, then the free allowance." in words
+    assert "Usage 7 days 30 days Chat 76,544 76,544" in words
+    assert "Purchases Order 41 200,000 tokens 20 Nov 2026 · Hundred thousand × 2 · US$10.00" in words
 
 
 def test_buy_button_leads_to_the_shop(ada):
@@ -154,7 +155,7 @@ def test_modules_are_shown_in_the_order_asked_for(ada):
     response = _get(ada, user_id=2, modules="alt_text, chat,alt_text,somebody.elses")
 
     labels = re.findall(r'token-bridge__label">([^<]+)<', response.text.split("<details")[0])
-    assert labels == ["Alt text", "Chat", "Somebody.elses"]
+    assert labels == ["Alt text", "Chat"]
 
 
 def test_languages(ada):
@@ -174,7 +175,9 @@ def test_unknown_user_has_nothing_and_the_limits_of_any_user(ada, database):
     response = _get(ada, user_id=777)
 
     assert response.status_code == 200
-    assert _words(response).startswith("Balance 0 Buy tokens Chat Available 0 of 1,000 used")
+    words = _words(response)
+    assert words.startswith("Balance 0 Buy tokens Paid tokens are used first, then the free allowance.")
+    assert "Chat Available 0 of 1,000 used" in words
     assert "No purchases yet." in _words(response)
     assert ada.client.get("/v1/users/777", headers=ada.headers).status_code == 404
 
@@ -236,10 +239,6 @@ def test_bad_parameter_is_named(shop, engine):
         ({"user_id": "٣"}, "user_id"),
         ({"guest_id": ""}, "guest_id"),
         ({"guest_id": "x" * 256}, "guest_id"),
-        ({"user_id": 2, "view": "tiny"}, "view"),
-        ({"user_id": 2, "modules": "Chat!"}, "modules"),
-        ({"user_id": 2, "modules": "chat,\0"}, "modules"),
-        ({"user_id": 2, "modules": ",".join(f"m{n}" for n in range(51))}, "modules"),
     ):
         response = _get(shop, **query)
         assert response.status_code == 422, query

@@ -79,7 +79,7 @@ def test_used_and_wrong_codes_are_explained(new_site, new_code, bridge):
     submit(new_site, "disconnect")
 
     assert "was used already" in notice(submit(new_site, "connect", code=code))
-    assert "does not know this code" in notice(submit(new_site, "connect", code=f"{bridge.url}#{'2' * 26}"))
+    assert "This code is unknown" in notice(submit(new_site, "connect", code=f"{bridge.url}#{'2' * 26}"))
     assert "not a connect code" in notice(submit(new_site, "connect", code="hello"))
     assert "cannot be reached" in notice(submit(new_site, "connect", code=f"http://127.0.0.1:1#{'2' * 26}"))
 

@@ -116,3 +116,25 @@ def test_orders_show_their_tokens_and_notes(connected_site):
 
     assert shown[0] == "300"
     assert shown[1] == ["Token Bridge: 500 tokens were granted.", "Token Bridge: 200 tokens were reversed."]
+
+
+def test_ai_page_saves_its_settings_and_shows_limits_by_role(connected_site, bridge):
+    bridge.call("PUT", "limits/chat", {"period": "daily", "rules": {"user": 1234, "role:editor": "unlimited"}})
+    page = "/wp-admin/admin.php?page=token-bridge-ai"
+    text = connected_site.get(page, ADMIN).text
+    cells = dict(re.findall(r'<tr><th scope="row">([^<]+)</th><td class="token-bridge-number">([^<]+)</td>', text))
+    assert (cells["All users"], cells["Editor"], cells["Author"]) == ("1,234", "unlimited", "1,234")
+    assert cells["Visitors without an account"] == "–"
+
+    nonce = re.search(r'value="token_bridge_ai">.*?name="_wpnonce" value="([0-9a-f]+)"', text, re.DOTALL).group(1)
+    form = {"action": "token_bridge_ai", "_wpnonce": nonce, "meter_ai_client": "1", "ai_default_output": "-5"}
+    lines = {"ai_modules": "writer = chat\nnonsense\n = x", "ai_prices": "text_generation = 1000 / 4000"}
+    connected_site.post("/wp-admin/admin-post.php", ADMIN, data={**form, **lines, "ai_when_away": "anything"})
+
+    saved = connected_site.run("return get_option('token_bridge_settings');")
+    connected_site.run("update_option('token_bridge_settings', []);")
+    assert saved["meter_ai_client"] is True
+    assert saved["ai_default_output"] == 0
+    assert saved["ai_when_away"] == "refuse"
+    assert saved["ai_modules"] == {"writer": "chat"}
+    assert saved["ai_prices"] == {"text_generation": "1000 / 4000"}

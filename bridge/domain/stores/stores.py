@@ -100,11 +100,15 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One AI feature that uses tokens; an unmetered one records its use and costs nothing."""
+    """One AI feature that uses tokens; an unmetered one records its use and costs nothing.
+
+    `labels` are its names by language; `label` is the name in every other one.
+    """
 
     key: str
     label: str
     is_metered: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def label_of(key: str) -> str:
@@ -167,7 +171,7 @@ class Policy:
         known = self.modules.get(module)
         return known is None or known.is_metered
 
-    def label_of(self, module: str) -> str:
-        """Return the module's name on pages."""
+    def label_of(self, module: str, language: str = "") -> str:
+        """Return the module's name on pages, in this language if the store has one in it."""
         known = self.modules.get(module)
-        return known.label if known else label_of(module)
+        return known.labels.get(language, known.label) if known else label_of(module)

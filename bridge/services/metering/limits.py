@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,15 +40,22 @@ def put_module(
     *,
     label: str | None,
     is_metered: bool | None,
+    labels: Mapping[str, str] | None = None,
     actor: str,
     now: datetime,
 ) -> Module:
-    """Add a module, or change what it is called and whether it costs anything; None leaves that as it is."""
+    """Add a module, or change what it is called and whether it costs anything; None leaves that as it is.
+
+    `labels` replaces all names by language.
+    """
     stores.touch(connection, store_id)
     before = limits.list_modules(connection, store_id).get(key)
     known = before or Module(key, label_of(key))
     module = Module(
-        key, known.label if label is None else label, known.is_metered if is_metered is None else is_metered
+        key,
+        known.label if label is None else label,
+        known.is_metered if is_metered is None else is_metered,
+        known.labels if labels is None else labels,
     )
     limits.put_modules(connection, store_id, [module], position=limits.count_modules(connection, store_id))
     _record_module(connection, store_id, before, module, actor=actor, now=now)

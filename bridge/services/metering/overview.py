@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.domain.accounts.accounts import Account, Balance, Profile, Who
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.accounts.accounts import Account, Balance
+from bridge.domain.metering.limits import Allowance, window_at
+from bridge.domain.metering.plans import allotments_at
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import policies
+from bridge.storage.engine.several import Lists
+from bridge.storage.metering import holds, manual_resets, overrides, plans, policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,29 @@ def list_overviews(
     return {account.id: _overview_of(work, policy, account) for account in known}
 
 
-def get_or_make_account(connection: Connection, store_id: int, who: Who) -> Account:
-    """Return the account of a user or a guest; one with the id 0 and no tokens if none is stored."""
-    if isinstance(who, Profile):
-        found = accounts.find(connection, store_id=store_id, user_id=who.user_id)
-        return found or Account(id=0, store_id=store_id, user_id=who.user_id, balance=0, debt=0)
-    place = accounts.place_of(store_id, who)
-    account_id = accounts.locate(connection, [place]).get(place)
-    if account_id is not None:
-        return accounts.get(connection, account_id)
-    return Account(id=0, store_id=store_id, user_id=None, balance=0, debt=0)
+def window_starts(policy: Policy, now: datetime) -> set[datetime]:
+    """Return the starts of every window that the store's limits have now, manual resets of the store included."""
+    periods = {window.period for limit in policy.limits.values() for window in limit.windows}
+    starts = {window_at(period, now, policy.calendar).starts_at for period in periods}
+    return starts | {reset.reset_at for reset in policy.resets}
+
+
+def overview_of_rows(policy: Policy, account: Account, rows: Lists, *, now: datetime) -> AccountOverview:
+    """Return the overview of an account from the rows that `widget_rows` read, without a statement."""
+    work = UnitOfWork(now, {policy.store.id: policy}, {account.id: account})
+    for row in rows.rows("holds"):
+        work.set_aside(holds.to_hold(row), 1)
+    work.uses = {(account.id, row.module, row.starts_at, row.counter): row.used for row in rows.rows("uses")}
+    work.overrides = {(account.id, row.module): overrides.to_override(row) for row in rows.rows("overrides")}
+    resets = [manual_resets.to_reset(row) for row in rows.rows("resets")]
+    if resets:
+        work.resets = {account.id: resets}
+    terms = [plans.to_term(row) for row in rows.rows("terms")]
+    if terms:
+        work.plan_terms = {account.id: terms}
+        work.allotments = {account.id: allotments_at(terms, now, policy.calendar.zone)}
+    work.plan_uses = {(account.id, row.product_id, row.starts_at): row.used for row in rows.rows("plan_uses")}
+    return _overview_of(work, policy, account)
 
 
 def _read(connection: Connection, policy: Policy, known: Sequence[Account], *, now: datetime) -> UnitOfWork:

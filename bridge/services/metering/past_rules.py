@@ -101,7 +101,7 @@ def _store_before(store: Any, change: Change) -> Any:
 
 def read_module(document: Document) -> Module:
     """Return the module of a document that `module_document` of `bridge.rendering.settings` makes."""
-    return Module(document["key"], document["label"], document["metered"])
+    return Module(document["key"], document["label"], document["metered"], document.get("labels") or {})
 
 
 def read_limit(document: Document) -> Limit:

@@ -83,5 +83,4 @@ def iterate_purchases(connection: Connection, account: Account) -> Iterator[Purc
 
 def _wanted(connection: Connection, account: Account, *, days: int, now: datetime) -> WantedUse:
     zone = policies.for_store(connection, account.store_id).calendar.zone
-    last = now.astimezone(zone).date()
-    return WantedUse(account.id, last - timedelta(days=days - 1), last)
+    return WantedUse(account.id, now.astimezone(zone).date() - timedelta(days=days - 1))

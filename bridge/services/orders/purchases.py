@@ -107,10 +107,11 @@ def _purchases(connection: Connection, account: Account, found: Sequence[SoldOrd
     granted_tokens = ledger.granted_by_order(
         connection, account.store_id, account.id, [order.number for order in found]
     )
-    return [_purchase(order, granted_tokens.get(order.number, 0)) for order in found]
+    return [purchase_of(order, granted_tokens.get(order.number, 0)) for order in found]
 
 
-def _purchase(order: SoldOrder, granted_tokens: int) -> Purchase:
+def purchase_of(order: SoldOrder, granted_tokens: int) -> Purchase:
+    """Return the purchase of an order; `granted_tokens` are those that its grants added to the account."""
     lines = tuple(
         PurchasedLine(line.id, line.name, line.quantity, line.tokens, line.granted, line.months)
         for line in order.lines
@@ -118,12 +119,7 @@ def _purchase(order: SoldOrder, granted_tokens: int) -> Purchase:
     )
     kept = sum(line.granted for line in lines)
     # Tokens that a line granted, lost and granted again count once.
-    most = max(
-        kept,
-        min(
-            granted_tokens, sum(floor(line.tokens_each * Fraction(line.quantity)) for line in lines if not line.months)
-        ),
-    )
+    most = max(kept, min(granted_tokens, worth_of(order)))
     return Purchase(
         order_number=order.number,
         status=order.status,
@@ -135,6 +131,11 @@ def _purchase(order: SoldOrder, granted_tokens: int) -> Purchase:
         lines=lines,
         shop_number=order.shop_number,
     )
+
+
+def worth_of(order: SoldOrder) -> int:
+    """Return the tokens of an order's lines before any refund, without those of plans."""
+    return sum(floor(line.tokens * Fraction(line.quantity)) for line in order.lines if line.tokens and not line.months)
 
 
 def list_grants(connection: Connection, store_id: int, order_number: int) -> list[OrderGrant]:

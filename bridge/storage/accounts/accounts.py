@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
@@ -16,6 +16,7 @@ from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
 from bridge.storage.engine.ids import new_ids
 from bridge.storage.engine.key_lookup import Seek
+from bridge.storage.stores.tables import stores
 
 _COLUMNS = tuple(accounts.c[field] for field in Account._fields)
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
@@ -49,6 +50,23 @@ _BY_EMAIL = (
     .having(func.count(_PERSON.distinct()) == 1)
 )
 
+
+def _version_and(key: Column[Any]) -> Select[Any]:
+    person = accounts.alias("person")
+    named = accounts.c.store_id == stores.c.id, key == bindparam("who")
+    return (
+        select(stores.c.config_version, *(person.c[column.name] for column in _COLUMNS))
+        .select_from(
+            stores.outerjoin(accounts, and_(*named)).outerjoin(
+                person, person.c.id == func.coalesce(accounts.c.merged_into, accounts.c.id)
+            )
+        )
+        .where(stores.c.id == bindparam("store"))
+    )
+
+
+_VERSION_AND_USER = _version_and(accounts.c.user_id)
+_VERSION_AND_GUEST = _version_and(accounts.c.guest_hash)
 _ROLES, _ALERT = Account._fields.index("roles"), Account._fields.index("alert")
 _ALERTS = {alert.value: alert for alert in Alert}
 
@@ -143,6 +161,19 @@ def get(connection: Connection, account_id: int) -> Account:
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
+def find_with_version(connection: Connection, place: AccountKey) -> tuple[int, Account | None]:
+    """Return the version of the store's rules, and the account with this key, in one statement.
+
+    For a merged account it is the account it was merged into. Raises `NoResultFound`
+    for a store that does not exist.
+    """
+    store_id, who = place
+    statement, key = (_VERSION_AND_USER, who) if isinstance(who, int) else (_VERSION_AND_GUEST, who)
+    row = connection.execute(statement, {"store": store_id, "who": key}).one()
+    version, *values = row
+    return version, None if row.id is None else _to_account(values)
+
+
 class Times(NamedTuple):
     """When an account was created and last changed (balance, profile or roles), and its person was last erased."""
 
@@ -228,7 +259,7 @@ def _by_id(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, Account]:
     return {account.id: account for account in found}
 
 
-def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
+def _to_account(row: Sequence[Any]) -> Account:
     # By position: a batch reads hundreds of accounts, and each name of a row would be looked up.
     values = list(row)
     values[_ROLES] = tuple(values[_ROLES])

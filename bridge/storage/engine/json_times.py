@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import overload
 
-from sqlalchemy.engine.processors import str_to_datetime
+from sqlalchemy.engine.processors import str_to_date, str_to_datetime
 
 
 @overload
@@ -25,3 +25,9 @@ def unpack_time(text: str | None) -> datetime | None:
     """Return the timestamp that `pack_time` wrote; None stays None."""
     at: datetime | None = str_to_datetime(text)
     return at
+
+
+def unpack_date(text: str) -> date:
+    """Return the date that JSON holds as ISO 8601 text."""
+    on: date = str_to_date(text)
+    return on

@@ -32,9 +32,9 @@ _SET_USES = Writer(
 )
 _PUT_MODULES = Writer(
     modules,
-    ("store_id", "key", "label", "is_metered", "position"),
+    ("store_id", "key", "label", "is_metered", "position", "labels"),
     keys=("store_id", "key"),
-    replace=("label", "is_metered"),
+    replace=("label", "is_metered", "labels"),
 )
 
 
@@ -43,7 +43,7 @@ def list_modules(connection: Connection, store_id: int) -> dict[str, Module]:
     rows = connection.execute(
         select(modules).where(modules.c.store_id == store_id).order_by(modules.c.position, modules.c.key)
     )
-    return {row.key: Module(row.key, row.label, row.is_metered) for row in rows}
+    return {row.key: Module(row.key, row.label, row.is_metered, row.labels or {}) for row in rows}
 
 
 def count_modules(connection: Connection, store_id: int) -> int:
@@ -53,8 +53,11 @@ def count_modules(connection: Connection, store_id: int) -> int:
 
 def put_modules(connection: Connection, store_id: int, listed: Iterable[Module], *, position: int) -> None:
     """Insert or replace modules with one statement; new ones are shown from this position on, others stay in place."""
-    rows = enumerate(listed, start=position)
-    _PUT_MODULES.write(connection, [(store_id, one.key, one.label, one.is_metered, place) for place, one in rows])
+    rows = [
+        (store_id, one.key, one.label, one.is_metered, place, dict(one.labels) or None)
+        for place, one in enumerate(listed, start=position)
+    ]
+    _PUT_MODULES.write(connection, rows)
 
 
 def set_positions(connection: Connection, store_id: int, keys: Iterable[str]) -> None:

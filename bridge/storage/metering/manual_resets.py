@@ -34,7 +34,7 @@ def account_resets(connection: Connection, account_ids: Collection[int]) -> dict
     """Return the resets of single accounts, for these accounts."""
     found: dict[int, list[Reset]] = {}
     for row in connection.execute(_OF_ACCOUNTS, {"ids": list(account_ids)}):
-        found.setdefault(row.account_id, []).append(_to_reset(row))
+        found.setdefault(row.account_id, []).append(to_reset(row))
     return found
 
 
@@ -57,11 +57,12 @@ def store_resets(connection: Connection, store_id: int) -> tuple[Reset, ...]:
         .order_by(limit_resets.c.reset_at)
     )
     for row in rows:
-        reset = _to_reset(row)
+        reset = to_reset(row)
         latest[(reset.module, reset.role, reset.period)] = reset
     return tuple(latest.values())
 
 
-def _to_reset(row: Row[Any]) -> Reset:
+def to_reset(row: Row[Any]) -> Reset:
+    """Return the reset in a row."""
     period = None if row.period is None else Period(row.period)
     return Reset(row.reset_at, row.module, row.role, row.account_id, period)

@@ -27,7 +27,7 @@ def overrides(
 ) -> dict[tuple[int, str], Override]:
     """Return the rules of their own that these accounts have at this moment, by account and module."""
     rows = connection.execute(_OVERRIDES, {"ids": list(account_ids), "now": now})
-    return {(row.account_id, row.module): _to_override(row) for row in rows}
+    return {(row.account_id, row.module): to_override(row) for row in rows}
 
 
 def has_overrides(connection: Connection, store_id: int) -> bool:
@@ -77,6 +77,7 @@ def drop_override(connection: Connection, account_id: int, module: str) -> bool:
     return removed.rowcount > 0
 
 
-def _to_override(row: Row[Any]) -> Override:
+def to_override(row: Row[Any]) -> Override:
+    """Return the rule in a row."""
     second = None if row.second_allows is None else Rule(Allows(row.second_allows), row.second_tokens or 0)
     return Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at, second)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from bridge.domain.metering.plans import Term
 from bridge.storage.engine.bulk import Writer, among
@@ -30,17 +31,21 @@ def terms(connection: Connection, account_ids: Collection[int]) -> dict[int, lis
     """Return all terms that each of these accounts has bought."""
     found: dict[int, list[Term]] = {}
     for row in connection.execute(_TERMS, {"ids": list(account_ids)}):
-        term = Term(
-            order_number=row.order_number,
-            line_id=row.line_id,
-            product_id=row.product_id,
-            name=row.name,
-            tokens=row.tokens,
-            months=row.months,
-            bought_at=row.bought_at,
-        )
-        found.setdefault(row.account_id, []).append(term)
+        found.setdefault(row.account_id, []).append(to_term(row))
     return found
+
+
+def to_term(row: Row[Any]) -> Term:
+    """Return the term in a row."""
+    return Term(
+        order_number=row.order_number,
+        line_id=row.line_id,
+        product_id=row.product_id,
+        name=row.name,
+        tokens=row.tokens,
+        months=row.months,
+        bought_at=row.bought_at,
+    )
 
 
 def has_any(connection: Connection, store_id: int) -> bool:

@@ -20,15 +20,17 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
     One statement reads the version of each policy; only a policy with a new version
     is read again. A change applies from its commit on.
     """
-    known = _known.of(connection)
-    work: dict[int, Policy] = {}
-    for store_id, version in stores.versions(connection, store_ids).items():
-        policy = known.get(store_id)
-        if policy is None or policy.store.config_version != version:
-            policy = _read(connection, store_id)
-            _known.keep(connection, {store_id: policy})
-        work[store_id] = policy
-    return work
+    versions = stores.versions(connection, store_ids)
+    return {store_id: of_version(connection, store_id, version) for store_id, version in versions.items()}
+
+
+def of_version(connection: Connection, store_id: int, version: int) -> Policy:
+    """Return the policy of a store whose version this transaction has read already."""
+    policy = _known.of(connection).get(store_id)
+    if policy is None or policy.store.config_version != version:
+        policy = _read(connection, store_id)
+        _known.keep(connection, {store_id: policy})
+    return policy
 
 
 def for_store(connection: Connection, store_id: int) -> Policy:

@@ -191,6 +191,8 @@ modules = Table(
     Column("label", String(100), nullable=False),
     Column("is_metered", Boolean, nullable=False, server_default=true()),
     Column("position", Integer, nullable=False),
+    # Names by language, such as {"de": "Bilder"}; `label` for every other language.
+    Column("labels", JSON(none_as_null=True)),
 )
 
 

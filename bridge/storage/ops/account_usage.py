@@ -20,7 +20,7 @@ _ORDER = (usage_days.c.module, usage_days.c.operation, usage_days.c.site_id, usa
 
 @dataclass(frozen=True, slots=True)
 class WantedUse:
-    """The use of an account from day `first` to day `last`, of one module, site or source; None for all.
+    """The use of an account from day `first` on, of one module, site or source; None for all.
 
     A site is named, or given by its `site_id`; an empty name is the store itself, and
     an empty source none.
@@ -28,7 +28,6 @@ class WantedUse:
 
     account_id: int
     first: date
-    last: date
     module: str | None = None
     site: str | None = None
     source: str | None = None
@@ -124,7 +123,7 @@ def _from(statement: Select[Any], wanted: WantedUse) -> Select[Any]:
         .join(sites, sites.c.id == usage_days.c.site_id, isouter=True)
         .where(
             usage_days.c.account_id == wanted.account_id,
-            usage_days.c.day.between(wanted.first, wanted.last),
+            usage_days.c.day >= wanted.first,
             and_(true(), *(column == value for column, value in pairs if value is not None)),
         )
     )

@@ -50,6 +50,18 @@ _LINES: Select[Any] = (
     .order_by(order_lines.c.order_number.desc(), order_lines.c.line_id)
 )
 _FIRST_LINES = _LINES.limit(bindparam("most"))
+ORDER = tuple(_ORDER.selected_columns)
+"""The columns of an order that a list of purchases shows."""
+NESTED_LINE = (
+    order_lines.c.line_id,
+    order_lines.c.name,
+    order_lines.c.quantity,
+    order_lines.c.pieces,
+    order_lines.c.tokens,
+    order_lines.c.granted,
+    order_lines.c.months,
+)
+"""The columns of a line nested in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,23 @@ def list_for_account(
     return _with_lines(shown, lines), len(rows) > len(shown)
 
 
+def to_sold_order(row: Any) -> SoldOrder:
+    """Return the order in a row whose `lines` are JSON, with the columns of `NESTED_LINE`."""
+    return SoldOrder(
+        number=row.number,
+        account_id=row.account_id,
+        status=row.status,
+        placed_at=row.placed_at,
+        total=row.total,
+        currency=row.currency,
+        shop_number=row.shop_number,
+        lines=tuple(
+            SoldLine(line_id, name, _quantity(quantity, pieces), tokens, granted, months)
+            for line_id, name, quantity, pieces, tokens, granted, months in row.lines
+        ),
+    )
+
+
 def shown_numbers(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, str]:
     """Return the shop's own numbers of these orders; an order without one is left out."""
     statement = select(orders.c.number, orders.c.shop_number).where(
@@ -130,14 +159,17 @@ def _numbers(store_id: int, rows: Sequence[Row[Any]]) -> dict[str, Any]:
     }
 
 
+def _quantity(quantity: int, pieces: str | Decimal | None) -> int | Decimal:
+    # 0 after rounding up is a line that left its order.
+    return (quantity if pieces is None or not quantity else unpack_number(pieces)) or 0
+
+
 def _with_lines(rows: Sequence[Row[Any]], lines: Sequence[Row[Any]]) -> list[SoldOrder]:
     of_order: dict[int, list[SoldLine]] = {row.number: [] for row in rows}
     for row in lines:
         number, line_id, name, quantity, pieces, tokens, granted, months = tuple(row)
         if (found := of_order.get(number)) is not None:
-            # 0 after rounding up is a line that left its order.
-            exact = quantity if pieces is None or not quantity else unpack_number(pieces)
-            found.append(SoldLine(line_id, name, exact or 0, tokens, granted, months))
+            found.append(SoldLine(line_id, name, _quantity(quantity, pieces), tokens, granted, months))
     return [
         SoldOrder(
             number=row.number,

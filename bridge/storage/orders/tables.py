@@ -10,6 +10,9 @@ from bridge.storage.engine.columns import _amount, metadata
 from bridge.storage.engine.types import BIG, Instant, Money
 from bridge.storage.stores.tables import stores
 
+AWAITED = "account_id is null and customer_id <> 0 and status in ('on-hold','processing')"
+"""The condition of an order that is paid, or soon will be, and has granted nothing yet."""
+
 orders = Table(
     "orders",
     metadata,
@@ -114,6 +117,14 @@ orders = Table(
         "email_key",
         postgresql_where=text("is_parked"),
         sqlite_where=text("is_parked"),
+    ),
+    # The orders of a user that have granted nothing and may soon.
+    Index(
+        "ix_orders_awaited",
+        "store_id",
+        "customer_id",
+        postgresql_where=text(AWAITED),
+        sqlite_where=text(AWAITED),
     ),
     Index(
         "ix_orders_questions",

@@ -17,6 +17,7 @@ from bridge.services.orders import late_packages
 from bridge.services.shop import review
 from bridge.services.shop.review import OpenOrder
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import shop_links
 from bridge.web.admin.curl import Calls
 from bridge.web.admin.exceptions_calls import ABOUT_REFUNDS, exceptions_calls
 from bridge.web.admin.navigation import count_exceptions
@@ -87,7 +88,7 @@ class RefundsShown:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRow:
-    """One order of the list; `total` is money as the shop writes it, `user_id` its current account.
+    """One order of the list; `total` is money as the shop writes it, `url` its page in WooCommerce.
 
     `items` are its review items, the most urgent first. `is_nameless` means that
     some lines need an amount; `lines` are their fields if the form is open.
@@ -96,6 +97,7 @@ class ExceptionRow:
 
     number: int
     shown: str
+    url: str
     items: tuple[ReviewItem, ...]
     email: str
     name: str
@@ -170,6 +172,7 @@ def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> 
     return ExceptionRow(
         number=one.number,
         shown=known.shown_number,
+        url=shop_links.order_url(store, one.number),
         items=known.reviews,
         email=one.email,
         name=one.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import render_template, request
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import Account
@@ -12,6 +12,7 @@ from bridge.domain.admin.admins import Role
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.rendering.ids import decode_id
 from bridge.services.accounts import profiles
+from bridge.services.metering import confirmations
 from bridge.services.ops import exports
 from bridge.services.stores import settings
 from bridge.web.admin import user_query, user_view
@@ -24,7 +25,7 @@ from bridge.web.admin.users import bp as bp
 from bridge.web.api.csv_tables import csv_response
 from bridge.web.api.parsing import path_number
 from bridge.web.api.user_export import export_response
-from bridge.web.context import reading, utcnow
+from bridge.web.context import in_transaction, reading, utcnow
 from bridge.web.history_tables import entry_table, purchase_table, usage_table
 
 
@@ -74,6 +75,24 @@ def export(store: str, user_id: str) -> ResponseReturnValue:
         found = settings.get_store(connection, store)
         account = profiles.get_account(connection, found.id, path_number(user_id, "user_id"))
     return export_response(found, account)
+
+
+@bp.post("/<user_id>/confirmation")
+@needs(Role.MANAGER)
+def set_confirmation(store: str, user_id: str) -> ResponseReturnValue:
+    """Save whether a user is asked before tokens of their balance are taken."""
+    user, wanted, now = path_number(user_id, "user_id"), request.form.get("confirm_paid"), utcnow()
+    if wanted not in {"yes", "no"}:
+        raise InvalidRequest(fields=[FieldError("confirm_paid", "send yes or no")])
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+    actor = current_admin().email
+    in_transaction(
+        lambda connection: confirmations.set_wanted(connection, found.id, user, wanted == "yes", actor=actor, now=now)
+    )
+    is_on = "is asked" if wanted == "yes" else "is no longer asked"
+    flash(f"User {user} {is_on} before tokens of the balance are taken.")
+    return redirect(url_for("credits.show_user", store=store, user_id=user, _anchor="account"), 303)
 
 
 def render_user(

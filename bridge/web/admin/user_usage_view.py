@@ -43,7 +43,7 @@ def user_usage(
 ) -> UserUsage:
     """Return the use of an account in the last `days` local days, today included."""
     last = today_of(store, now)
-    wanted = WantedUse(account.id, last - timedelta(days=days - 1), last)
+    wanted = WantedUse(account.id, last - timedelta(days=days - 1))
     found = account_usage.list_module_days(connection, wanted)
     by_day = tuple(DayUse(each.day, each.module, each.units, each.tokens) for each in found)
     totals, count = account_usage.list_totals(connection, wanted, limit=MOST_ROWS)

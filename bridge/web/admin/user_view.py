@@ -113,7 +113,8 @@ class UserPage:
     """The contents of the page of one user; `older` and `earlier` are where the next pages begin.
 
     `closed` is where a merged user went, `members` are the users who were merged
-    into this one, `erased` is when the person was erased.
+    into this one, `erased` is when the person was erased. `confirm_paid` is the
+    user's setting to be asked before tokens of the balance are taken.
     """
 
     store: Store
@@ -139,6 +140,7 @@ class UserPage:
     closed: MergeNote | None
     members: tuple[MergeNote, ...]
     erased: ErasedNote | None
+    confirm_paid: bool
     calls: Calls
 
 
@@ -185,6 +187,7 @@ def user_page(
         closed=closed,
         members=member_notes(connection, store, account),
         erased=erased_note(connection, store, account),
+        confirm_paid=account.confirm_paid,
         calls=closed_calls(user_id, days=days)
         if closed
         else user_calls(user, limits, asked, explanation, linked, days=days),

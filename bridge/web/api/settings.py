@@ -33,9 +33,14 @@ from bridge.web.api.parsing import (
 )
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, utcnow
+from bridge.web.i18n.formatting import Language
 
 bp = Blueprint("api_settings", __name__, url_prefix="/v1")
 
+
+LanguageCode = Literal["en", "de", "fr", "es", "it", "nl", "pt", "pl", "ja", "ar"]
+"""The languages of the widget, as in `Language`."""
+ModuleLabel = Annotated[Text100, Field(min_length=1)]
 
 _AUDIENCE = re.compile(r"guest|user|role:[^\s:][^:\x00-\x1f]{0,99}")
 
@@ -47,6 +52,9 @@ class ModuleIn(Body):
     """Name that users see; left out or null, it stays."""
     metered: StrictBool | None = None
     """True if usage costs tokens; left out or null, it stays."""
+    labels: Annotated[dict[LanguageCode, ModuleLabel], Field(max_length=len(Language))] | None = None
+    """Names by language, such as `de`, for the widget and the portal; `label` is for every other language. The names
+    replace all earlier ones; left out or null, they stay."""
 
 
 class LimitWindowIn(Body):
@@ -146,7 +154,14 @@ def put_module(key: str) -> Response:
     who, module, now = caller(), path_module(key), utcnow()
     put = in_transaction(
         lambda connection: limits.put_module(
-            connection, who.store_id, module, label=body.label, is_metered=body.metered, actor=who.name, now=now
+            connection,
+            who.store_id,
+            module,
+            label=body.label,
+            is_metered=body.metered,
+            labels=None if body.labels is None else {str(code): name for code, name in body.labels.items()},
+            actor=who.name,
+            now=now,
         )
     )
     return json_response(module_document(put))

@@ -8,10 +8,9 @@ from datetime import datetime
 from flask import Blueprint, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from bridge.domain.metering.funding import Source
 from bridge.domain.portal.passes import Access, Purpose, Refused
 from bridge.services.accounts import profiles
-from bridge.services.metering.overview import AccountOverview, get_overview
+from bridge.services.metering.overview import get_overview
 from bridge.services.orders import packages
 from bridge.services.portal import passes, sessions
 from bridge.services.portal.passes import Opened
@@ -28,6 +27,7 @@ from bridge.web.portal import sessions as browser
 from bridge.web.portal.entries import EntryRow
 from bridge.web.portal.notices import Notice, Way
 from bridge.web.portal.previews import is_preview
+from bridge.web.spend_order import spend_order
 
 bp = Blueprint("portal", __name__, url_prefix="/account")
 
@@ -101,7 +101,7 @@ def overview_page(connection: Connection, buyer: Buyer, language: Language, *, n
         available=_available(texts, balance.held, balance.available) if balance.held else "",
         debt=_debt(texts, balance.debt) if balance.debt else "",
         waiting=_waiting(texts, waiting.orders, waiting.tokens) if waiting.orders else "",
-        order=_spend_order(texts, known),
+        order=spend_order(texts, known),
         is_low=0 < balance.available < policy.store.low_balance,
         is_empty=balance.available == 0,
         buys=bool(policy.store.purchase_url) or packages.has_offers(connection, buyer.store.id),
@@ -165,15 +165,3 @@ def _waiting(texts: Texts, orders: int, tokens: int) -> str:
         orders,
     )
     return f"{text} ({texts.ngettext('{n} token', '{n} tokens', tokens)})" if tokens else text
-
-
-def _spend_order(texts: Texts, known: AccountOverview) -> str:
-    """Return in words which source pays first; empty where there is only one."""
-    has = {Source.BALANCE: True, Source.PLAN: known.plan is not None, Source.ALLOWANCE: bool(known.allowances)}
-    names = {
-        Source.PLAN: texts.gettext("Plan"),
-        Source.BALANCE: texts.gettext("Balance"),
-        Source.ALLOWANCE: texts.gettext("Free use"),
-    }
-    sources = [names[source] for source in known.policy.spend_order if has[source]]
-    return texts.gettext("Used in this order: {sources}", sources=", ".join(sources)) if len(sources) > 1 else ""

@@ -50,9 +50,9 @@ class Filters:
     source: str | None = None
 
     def wanted(self, buyer: Buyer, last: date) -> WantedUse:
-        """Return the use to read, up to the day `last`."""
+        """Return the use to read; `last` is today, and days after it count as it."""
         first = last - timedelta(days=self.days - 1)
-        return WantedUse(buyer.account.id, first, last, self.module, self.site, self.source)
+        return WantedUse(buyer.account.id, first, self.module, self.site, self.source)
 
     def query(self, **changes: str | int | None) -> dict[str, str | int]:
         """Return the parameters of an address with these filters."""

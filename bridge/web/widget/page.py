@@ -15,10 +15,11 @@ from bridge.services.portal import passes
 from bridge.storage.engine.database import Connection
 from bridge.web.context import reading, utcnow
 from bridge.web.i18n.formatting import direction
+from bridge.web.i18n.messages import texts_of
 from bridge.web.portal import notices, sessions
 from bridge.web.widget.look import Look, read_look
-from bridge.web.widget.stylesheet import ALL, sheet
-from bridge.web.widget.view import read_modules, read_view, render, usage_card
+from bridge.web.widget.options import read_options
+from bridge.web.widget.view import read_state, render
 
 bp = Blueprint("widget_page", __name__, url_prefix="/widget")
 
@@ -42,34 +43,16 @@ def show() -> ResponseReturnValue:
 
 
 def _page(connection: Connection, found: Pass, holder: BuyerOf, look: Look) -> str:
-    card = usage_card(
-        connection,
-        found.store_id,
-        Profile(holder.user_id),
-        modules=read_modules(),
-        view=read_view(),
-        language=look.language,
-        now=utcnow(),
-    )
+    now, who = utcnow(), Profile(holder.user_id)
+    state, options = read_state(connection, found.store_id, who, read_options(request.args), now=now)
     return render_template(
         "widget_page.html",
-        fragment=render(card, look),
+        fragment=render(state, options, look, now=now),
         language=look.language,
         direction=direction(look.language),
         theme=look.theme.value,
-        title=card.words.title,
+        title=texts_of(look.language).gettext("Your tokens"),
     )
-
-
-@bp.get("/style.css")
-def style() -> Response:
-    """Return the style of all fragments, for pages that link it or serve a copy of it."""
-    response = Response(sheet(*ALL), content_type="text/css; charset=utf-8")
-    response.headers["Cache-Control"] = "public, max-age=3600"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.add_etag()
-    response.make_conditional(request)
-    return response
 
 
 def _framed(response: Response, frames: list[str]) -> Response:

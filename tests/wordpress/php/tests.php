@@ -72,3 +72,13 @@ foreach ( array( 'exhausted', 'replenished' ) as $name ) {
 		}
 	);
 }
+
+// Loads an example of the plugin in the requests that name it.
+if ( isset( $_GET['example'] ) && 'streaming-chat' === $_GET['example'] ) {
+	add_action(
+		'plugins_loaded',
+		static function () {
+			require WP_PLUGIN_DIR . '/token-bridge/examples/streaming-chat.php';
+		}
+	);
+}

@@ -22,6 +22,8 @@ use TokenBridge\Ai\Abilities;
 use TokenBridge\Ai\AiAction;
 use TokenBridge\Ai\AiMetering;
 use TokenBridge\Ai\AiScreen;
+use TokenBridge\Ai\BuyNotice;
+use TokenBridge\Ai\LimitsTable;
 use TokenBridge\Cli\Commands;
 use TokenBridge\Events\EventReceiver;
 use TokenBridge\Metering\Proxy;
@@ -139,6 +141,7 @@ final class Plugin {
 			new ConnectActions( $this->services ),
 			new SettingsAction( $this->services->settings() ),
 			new AiAction( $this->services->settings() ),
+			new BuyNotice( $this->services->settings() ),
 			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),
 			new ProductSaver( $this->services->packages() ),
 		];
@@ -149,7 +152,7 @@ final class Plugin {
 			new CreditsScreen( $this->services ),
 			new AccountScreen( $this->services ),
 			new ConnectScreen( $this->services ),
-			new AiScreen( $this->services->settings() ),
+			new AiScreen( $this->services->settings(), new LimitsTable( $this->services->transport() ) ),
 			new SettingsScreen( $this->services->settings() )
 		);
 	}

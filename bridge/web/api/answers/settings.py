@@ -19,6 +19,8 @@ class ModuleOut(Answer):
     """Name that users see."""
     metered: Annotated[bool, Field(examples=[True])]
     """True if usage of the module costs tokens."""
+    labels: Annotated[dict[str, str], Field(examples=[{"de": "Chat"}])]
+    """Names by language; `label` is for every other language."""
 
 
 class LimitWindowOut(Answer):

@@ -78,7 +78,7 @@ final class ConnectActions implements Feature {
 	public function confirm_address(): string {
 		$option = $this->services->connection_option();
 		$option->save( $option->load()->with( [ 'home' => get_option( 'home' ) ] ) );
-		return __( 'The new address is confirmed. Tell Token Bridge as well: in the console, under Settings.', 'token-bridge' );
+		return __( 'The new address is confirmed. Change it in the console as well, under Settings.', 'token-bridge' );
 	}
 
 	public function forget(): string {

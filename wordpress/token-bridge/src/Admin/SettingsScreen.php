@@ -46,6 +46,10 @@ final class SettingsScreen implements Screen {
 				__( 'Complete paid token orders', 'token-bridge' ),
 				__( 'WooCommerce leaves paid orders of virtual products at Processing. With this, a paid order that contains only virtual token packages is completed at once, and its tokens are granted.', 'token-bridge' ),
 			],
+			'retry_deliveries'      => [
+				__( 'Deliver changes until accepted', 'token-bridge' ),
+				__( 'WooCommerce sends each webhook once. With this, the plugin delivers changed orders and products as well, and repeats that until Token Bridge accepts them. Each order is granted once all the same.', 'token-bridge' ),
+			],
 			'minimal_checkout'      => [
 				__( 'Short checkout for tokens', 'token-bridge' ),
 				__( 'A cart that contains only virtual token packages asks for no street, city and phone. Check first whether your invoices need them.', 'token-bridge' ),

@@ -23,8 +23,12 @@ final class AiScreen implements Screen {
 	/** @var Settings */
 	private $settings;
 
-	public function __construct( Settings $settings ) {
+	/** @var LimitsTable */
+	private $limits;
+
+	public function __construct( Settings $settings, LimitsTable $limits ) {
 		$this->settings = $settings;
+		$this->limits   = $limits;
 	}
 
 	public function slug(): string {
@@ -49,7 +53,9 @@ final class AiScreen implements Screen {
 		echo '<table class="form-table" role="presentation"><tbody>';
 		$this->switches();
 		$this->maps();
-		echo '</tbody></table><p><button class="button button-primary">' . esc_html__( 'Save', 'token-bridge' ) . '</button></p></form></div>';
+		echo '</tbody></table><p><button class="button button-primary">' . esc_html__( 'Save', 'token-bridge' ) . '</button></p></form>';
+		$this->limits->render();
+		echo '</div>';
 	}
 
 	private function switches(): void {

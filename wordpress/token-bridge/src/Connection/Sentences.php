@@ -38,10 +38,10 @@ final class Sentences {
 			Answer::PAUSED         => __( 'Token Bridge did not answer a moment ago. Try again in a minute.', 'token-bridge' ),
 			'unauthorized'         => __( 'Token Bridge does not accept the access key of this site. It was changed or removed. Connect the site again with a new code.', 'token-bridge' ),
 			'http_404'             => __( 'There is no Token Bridge at this address, or it is too old for this plugin. Check the address in the code, and update Token Bridge.', 'token-bridge' ),
-			'unknown_connect_code' => __( 'Token Bridge does not know this code. It may have expired. Create a new code on the page "Connect a WordPress site" of the console.', 'token-bridge' ),
+			'unknown_connect_code' => __( 'This code is unknown. It may have expired. Create a new code on the page "Connect a WordPress site" of the console.', 'token-bridge' ),
 			'connect_code_used'    => __( 'This code was used already. Create a new code on the page "Connect a WordPress site" of the console.', 'token-bridge' ),
 			'connect_code_expired' => __( 'This code has expired. Create a new code on the page "Connect a WordPress site" of the console.', 'token-bridge' ),
-			'unknown_link_code'    => __( 'Token Bridge does not know this link code. It may have expired. Create a new one in your account.', 'token-bridge' ),
+			'unknown_link_code'    => __( 'This link code is unknown. It may have expired. Create a new one in your account.', 'token-bridge' ),
 			'link_code_used'       => __( 'This link code was used already. Create a new one in your account.', 'token-bridge' ),
 		];
 	}

@@ -98,7 +98,7 @@ final class OrdersColumn implements Feature {
 	}
 
 	/**
-	 * Returns the granted tokens; before a grant, what the lines will grant.
+	 * Returns the granted tokens; before any was reported, those of the lines.
 	 */
 	private function cell( WC_Order $order ): string {
 		$granted = $order->get_meta( GrantNotes::GRANTED );
@@ -110,6 +110,6 @@ final class OrdersColumn implements Feature {
 			$tokens += (int) $item->get_meta( LineStamp::KEY ) * (int) $item->get_quantity();
 		}
 		/* translators: %s: number of tokens */
-		return $tokens > 0 ? sprintf( __( '%s not yet granted', 'token-bridge' ), number_format_i18n( $tokens ) ) : '';
+		return $tokens > 0 ? sprintf( __( '%s ordered', 'token-bridge' ), number_format_i18n( $tokens ) ) : '';
 	}
 }

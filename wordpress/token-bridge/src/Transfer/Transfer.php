@@ -27,6 +27,9 @@ final class Transfer implements Feature {
 	/** Seconds that one background run may take. */
 	private const RUN_SECONDS = 15;
 
+	/** The part of PHP's memory after which a run ends. */
+	private const MEMORY_SHARE = 0.6;
+
 	/** Seconds to the next attempt after a failure. */
 	private const RETRY_SECONDS = 60;
 
@@ -90,11 +93,19 @@ final class Transfer implements Feature {
 		while ( Progress::RUNNING === $progress->state() ) {
 			$is_sent = $this->send_page( $progress, (string) $progress->current() );
 			$progress->save();
-			if ( ! $is_sent || microtime( true ) > $until ) {
+			if ( ! $is_sent || microtime( true ) > $until || $this->is_memory_short() ) {
 				$this->queue()->add( self::ACTION, [ uniqid() ], $is_sent ? 0 : self::RETRY_SECONDS );
 				return;
 			}
 		}
+	}
+
+	/**
+	 * Returns whether WordPress's cache of the users that were read has filled most of the memory.
+	 */
+	private function is_memory_short(): bool {
+		$limit = wp_convert_hr_to_bytes( (string) ini_get( 'memory_limit' ) );
+		return $limit > 0 && memory_get_usage() > self::MEMORY_SHARE * $limit;
 	}
 
 	private function send_page( Progress $progress, string $kind ): bool {
