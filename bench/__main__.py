@@ -119,11 +119,13 @@ def _cluster() -> Iterator[Cluster]:
 
 def _print(rows: list[Row]) -> None:
     width = max((len(row.name) for row in rows), default=10)
-    print(f"{'measured':<{width}}  {'ratio':>7}  {'goal':>8}  {'per s':>8}  {'p50 ms':>8}  {'p99 ms':>8}  audit")
+    headings = f"{'ratio':>7}  {'goal':>8}  {'per s':>8}  {'p50 ms':>8}  {'p99 ms':>8}  {'cpu us':>8}  audit"
+    print(f"{'measured':<{width}}  {headings}")
     for row in rows:
         rate = f"{row.per_second:.0f}" if row.per_second else ""
         median = f"{row.p50_ms:.1f}" if row.p50_ms else ""
-        figures = f"{row.ratio:>7.2f}  {row.goal:>8}  {rate:>8}  {median:>8}  {row.p99_ms:>8.1f}"
+        cpu = "" if not row.cpu else f"{row.cpu:.0f}" if row.cpu > 10 else f"{row.cpu:.2f}x"
+        figures = f"{row.ratio:>7.2f}  {row.goal:>8}  {rate:>8}  {median:>8}  {row.p99_ms:>8.1f}  {cpu:>8}"
         print(f"{row.name:<{width}}  {figures}  {row.audit}")
 
 

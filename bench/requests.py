@@ -15,6 +15,7 @@ WEBHOOK_SECRET = "bench-webhook-secret"
 BATCH = 100
 EMPTY = "empty route"
 DELIVERIES = "deliveries"
+BATCHES = f"batches of {BATCH} spends"
 _DELIVERIES_A_SECOND = 1500
 """The number of signed deliveries prepared for each second: more than can be answered."""
 
@@ -27,7 +28,7 @@ def workloads(access_key: str, users: Sequence[int], *, seconds: float) -> dict[
         "spends, one hot account": [_write("/v1/spends", authorization, _spend(users[0]))],
         f"spends, spread over {len(users)}": [_write("/v1/spends", authorization, _spend(user)) for user in users],
         f"holds, spread over {len(users)}": [_write("/v1/holds", authorization, _spend(user)) for user in users],
-        f"batches of {BATCH} spends": [_batch(authorization, users)],
+        BATCHES: [_batch(authorization, users)],
         "widget": [request_bytes("GET", f"/v1/widget?user_id={user}", authorization) for user in users],
         DELIVERIES: [_delivery(number, users) for number in range(int(_DELIVERIES_A_SECOND * seconds))],
     }

@@ -12,8 +12,20 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class Serving(NamedTuple):
+    """A running service: its port, and the id of its main process."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the service has used, its workers included; 0 on a system without /proc."""
+        return sum(_ticks(path, self.pid) for path in Path("/proc").glob("[0-9]*/stat")) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -29,9 +41,19 @@ def python_of(checkout: Path) -> str:
     return str(own) if own.exists() else sys.executable
 
 
+def _ticks(path: Path, session: int) -> int:
+    """Return the processor time of a process in this session; 0 for any other."""
+    try:
+        # The name of the program, in parentheses, may contain anything.
+        fields = path.read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12]) if int(fields[3]) == session else 0
+
+
 @contextlib.contextmanager
-def serving(database_url: str, *, threads: int = 64, checkout: Path = ROOT) -> Iterator[int]:
-    """Start the service of a checkout as `make run` does, but without its scheduler, and yield its port."""
+def serving(database_url: str, *, threads: int = 64, checkout: Path = ROOT) -> Iterator[Serving]:
+    """Start the service of a checkout as `make run` does, but without its scheduler."""
     port = free_port()
     environment = {
         **os.environ,
@@ -53,7 +75,7 @@ def serving(database_url: str, *, threads: int = 64, checkout: Path = ROOT) -> I
     )
     try:
         _wait(port, process)
-        yield port
+        yield Serving(port, process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)

@@ -13,12 +13,16 @@ from bridge.storage.engine.database import FORGET_PLANS, Database
 
 @contextlib.contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """Collect the statements sent inside the block, without those that are repeated every few seconds."""
+    """Collect the statements sent inside the block, without those that depend on the clock.
+
+    These forget old plans on PostgreSQL, and set the rest of the time to wait on SQLite
+    after a wait of a tenth of a second.
+    """
     seen: list[str] = []
     send_copy = bulk._send_copy
 
     def note(_connection, _cursor, statement, *_):
-        if statement != FORGET_PLANS:
+        if not statement.startswith((FORGET_PLANS, "PRAGMA busy_timeout")):
             seen.append(statement)
 
     def note_copy(connection, statement, columns):
