@@ -190,3 +190,16 @@ def test_order_of_a_guest_is_assigned_by_email(page: Page, address: str, shared:
 
     expect(page.get_by_role("status").first).to_contain_text("600 tokens")
     assert balance_of(shared.shop, person) == before + 600
+
+
+def test_box_of_a_user_lies_beside_the_name_on_every_screen(page: Page, address: str) -> None:
+    boxes = """() => [...document.querySelectorAll("tr.user")].slice(0, 3).map(row => {
+      const box = row.querySelector(".pick").getBoundingClientRect();
+      const name = row.querySelector(".user__name").getBoundingClientRect();
+      return box.right <= name.left && box.left >= row.getBoundingClientRect().left;
+    })"""
+    page.goto(f"{address}/admin/shop/credits")
+    for width in (1280, 760, 380):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(boxes) == [True, True, True], width
+    page.set_viewport_size({"width": 1280, "height": 800})

@@ -67,6 +67,8 @@ def test_first_spend_from_free_to_paid_is_refused_until_it_is_confirmed(asking):
         "This takes 30 tokens from your balance. Please confirm it first. Nothing was charged."
     )
     assert document["resets_at"] == document["allowance"]["resets_at"]
+    # Free tokens alone never pay for more than the limit.
+    assert spend(asking, 2, 101).get_json()["resets_at"] is None
     assert state_of(asking, 2) == before
     # The refusal is not stored: the same key is decided again, with the confirmation.
     agreed = spend(asking, 2, 50, key="k", confirmed=True)

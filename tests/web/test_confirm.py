@@ -148,33 +148,29 @@ def test_form_goes_to_the_callers_page_with_its_fields(ada):
     assert confirm(ada, chat(1), action="https://blog.example.com/run", user={"id": 3}).status_code == 422
 
 
-@pytest.mark.parametrize(
-    "action",
-    ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example", "run", "https://", "/a b"],
+FOREIGN = (
+    *("https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example", "run", "https://", "/a b"),
+    "https://127.0.0.1:8980@evil.example/",
 )
-def test_form_goes_to_no_foreign_site(ada, action):
-    response = confirm(ada, chat(1), action=action)
-    assert (response.status_code, response.get_json()["errors"][0]["field"]) == (422, "action")
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"confirmed": "true"},
-        {"a b": "1"},
-        {"": "1"},
-        {"a": 1},
-        {"a": "x" * 2001},
-        {"a": "\x00"},
-        {f"f{n}": "" for n in range(21)},
-        ["a"],
-    ],
-    ids=lambda value: str(value)[:20],
+def test_form_goes_to_no_foreign_site(ada):
+    for action in FOREIGN:
+        response = confirm(ada, chat(1), action=action)
+        assert (response.status_code, response.get_json()["errors"][0]["field"]) == (422, "action"), action
+
+
+REFUSED_FIELDS = (
+    *({"confirmed": "true"}, {"a b": "1"}, {"": "1"}, {"a": 1}, {"a": "x" * 2001}, {"a": "\x00"}, ["a"]),
+    {f"f{number}": "" for number in range(21)},
 )
-def test_fields_that_no_form_should_have_are_refused(ada, fields):
-    response = confirm(ada, chat(1), fields=fields)
-    assert response.status_code == 422
-    assert response.get_json()["errors"][0]["field"].startswith("fields")
+
+
+def test_fields_that_no_form_should_have_are_refused(ada):
+    for fields in REFUSED_FIELDS:
+        response = confirm(ada, chat(1), fields=fields)
+        assert response.status_code == 422, fields
+        assert response.get_json()["errors"][0]["field"].startswith("fields")
 
 
 def test_errors_are_those_of_a_quote(ada):

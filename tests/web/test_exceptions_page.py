@@ -249,3 +249,19 @@ def test_every_review_item_has_a_sentence_and_a_button_for_each_choice(shop, adm
     assert "Nothing was changed" in admin.get(gone.location).text
     assert admin.post(f"{LIST}/901/decide", data={}).status_code in {400, 403, 422}
     assert ledger_sql.parked(database) == {901: "ada@example.test"}
+
+
+@one_engine
+def test_title_and_icon_of_every_page_say_what_is_open(shop, admin):
+    factories.put_package(shop, 10, 1000)
+    calm = admin.get("/admin/shop/credits").text
+    assert "<title>Credits · " in calm
+    assert "/mark.svg" in calm
+    guest_order(shop, 1)
+    guest_order(shop, 2)
+
+    for path in ("credits", "exceptions", "settings/store"):
+        page = admin.get(f"/admin/shop/{path}").text
+        assert "<title>(2) " in page, path
+        assert "/mark-open.svg" in page, path
+    assert "<title>Stores" in admin.get("/admin/stores").text

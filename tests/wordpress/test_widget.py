@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+import requests
 
 from tests.support.wordpress import ADMIN
 from tests.wordpress.conftest import connect, measured
@@ -59,6 +60,50 @@ def test_admin_sees_the_widget_of_the_alias_and_the_block(connected_site, pages)
     for name in ("alias", "block"):
         text = connected_site.get(pages[name], ADMIN).text
         assert re.search(r"class=\"[^\"]*\btoken-bridge\b", text), name
+
+
+def test_a_role_reaches_the_bridge_with_the_widget(connected_site, bridge, pages, users):
+    bridge.call("PUT", f"users/{users['editor']}", {"roles": ["subscriber"]})
+
+    connected_site.get(pages["shortcode"], "a_editor")
+
+    assert bridge.call("GET", f"users/{users['editor']}").json()["roles"] == ["editor"]
+
+
+def test_balance_is_shown_inside_a_line(connected_site, bridge, users):
+    path = add_page(connected_site, "You have [token_balance] now.", title="Line")
+
+    text = connected_site.get(path, "a_editor").text
+
+    line = re.search(r"You have (.*?) now\.", text, re.DOTALL)
+    assert line, text
+    assert f"{bridge.balance(users['editor']):,}" in line.group(1)
+    assert re.search(r"You have\s+now\.", connected_site.get(path).text)
+
+
+def test_attributes_reach_the_widget(connected_site, pages):
+    content = (
+        '[token_usage title="Mine" intro="So far" purchasehistory="false" buycreditslabel="More" buycreditsurl="/go"]'
+    )
+
+    text = connected_site.get(add_page(connected_site, content, title="Attributes"), "a_editor").text
+
+    assert "Mine" in text
+    assert "So far" in text
+    assert re.search(r'href="/go"[^>]*>\s*More', text)
+    assert "Purchases" not in text
+
+
+def test_visitor_with_use_sees_what_is_free_for_visitors(connected_site, bridge, pages):
+    bridge.call("PUT", "limits/chat", {"period": "daily", "rules": {"guest": 50}})
+    session = requests.Session()
+    session.get(f"{connected_site.url}/?guest_of_the_tests", timeout=30)
+
+    text = session.get(connected_site.url + pages["shortcode"], timeout=30).text
+
+    assert "token-bridge" in text
+    assert re.search(r"\b20\b", text)
+    assert "wp-login.php" in text
 
 
 def test_page_is_marked_for_caches(connected_site, pages):

@@ -7,7 +7,9 @@
 
 namespace TokenBridge\Widget;
 
+use TokenBridge\Account\MyAccountTab;
 use TokenBridge\Connection\Connection;
+use TokenBridge\Metering\Guest;
 use WP_User;
 
 /**
@@ -37,10 +39,11 @@ final class Widget {
 			return $this->without_store_html();
 		}
 		$user = wp_get_current_user();
-		if ( ! $user->exists() ) {
-			return $this->sign_in_line_html();
+		$wanted = ( new Attributes( $attributes ) )->parameters();
+		if ( $user->exists() ) {
+			return $this->fragment_html( (string) $user->ID, $this->about( $user ) + $wanted );
 		}
-		return $this->fragment_html( $user, ( new Attributes( $attributes ) )->parameters() );
+		return '' === Guest::known() ? $this->sign_in_line_html() : $this->fragment_html( 'guest_' . Guest::known(), $this->about_guest() + $wanted );
 	}
 
 	/**
@@ -57,10 +60,10 @@ final class Widget {
 	}
 
 	/**
-	 * @param array<string, string> $parameters The wanted parameters.
+	 * @param array<string, string> $parameters Parameters of the widget.
 	 */
-	private function fragment_html( WP_User $user, array $parameters ): string {
-		$found = $this->source->find( (string) $user->ID, $this->about( $user ) + $parameters );
+	private function fragment_html( string $person, array $parameters ): string {
+		$found = $this->source->find( $person, $parameters );
 		if ( null === $found ) {
 			return $this->line_html( __( 'Your tokens cannot be shown at the moment. Reload the page in a minute.', 'token-bridge' ) );
 		}
@@ -73,17 +76,43 @@ final class Widget {
 	private function about( WP_User $user ): array {
 		return array_filter(
 			[
-				'user_id' => (string) $user->ID,
-				'roles'   => implode( ',', $user->roles ),
-				'lang'    => str_replace( '_', '-', determine_locale() ),
+				'user_id'     => (string) $user->ID,
+				'roles'       => implode( ',', $user->roles ),
+				'lang'        => $this->language(),
+				'account_url' => $this->account_path(),
 			],
 			'strlen'
 		);
 	}
 
+	/**
+	 * @return array<string, string>
+	 */
+	private function about_guest(): array {
+		return [
+			'guest_id'   => Guest::known(),
+			'lang'       => $this->language(),
+			'signin_url' => wp_make_link_relative( wp_login_url( $this->here() ) ),
+		];
+	}
+
+	private function language(): string {
+		return str_replace( '_', '-', determine_locale() );
+	}
+
+	/**
+	 * Returns the path of "My account → Tokens", which leads to all purchases; empty without WooCommerce.
+	 */
+	private function account_path(): string {
+		return function_exists( 'wc_get_account_endpoint_url' ) ? wp_make_link_relative( wc_get_account_endpoint_url( MyAccountTab::ENDPOINT ) ) : '';
+	}
+
+	private function here(): string {
+		return is_singular() ? (string) get_permalink() : home_url( '/' );
+	}
+
 	private function sign_in_line_html(): string {
-		$here = is_singular() ? (string) get_permalink() : home_url( '/' );
-		$link_html = '<a href="' . esc_url( wp_login_url( $here ) ) . '">' . esc_html__( 'Sign in', 'token-bridge' ) . '</a>';
+		$link_html = '<a href="' . esc_url( wp_login_url( $this->here() ) ) . '">' . esc_html__( 'Sign in', 'token-bridge' ) . '</a>';
 		/* translators: %s: link "Sign in" */
 		return '<p class="token-bridge-signed-out">' . sprintf( esc_html__( '%s to see your tokens.', 'token-bridge' ), $link_html ) . '</p>';
 	}
