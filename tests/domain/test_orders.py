@@ -27,6 +27,7 @@ from bridge.domain.orders.merge import (
 )
 from tests.factories import order as shop_order
 from tests.support.recordings import Recording, all_recordings
+from tests.support.seeds import examples
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -186,7 +187,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Order], list[Order]]:
     return states, draw(st.permutations(states + again))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(histories())
 def test_any_history_ends_alike_in_any_order_of_arrival(drawn):
     states, arrival = drawn
@@ -199,7 +200,7 @@ def test_any_history_ends_alike_in_any_order_of_arrival(drawn):
     assert (other.effect, other.decided_at, other.refunded) == (natural.effect, natural.decided_at, natural.refunded)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(histories())
 def test_a_repeated_state_changes_nothing(drawn):
     states, arrival = drawn

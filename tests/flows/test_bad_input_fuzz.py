@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.factories import balance_of, deliver, line, order, put_package
 from tests.support import ledger_sql
 from tests.support.recordings import recording
-from tests.support.seeds import FRESH, resolve
+from tests.support.seeds import FRESH, examples, resolve
 from tests.support.shared_app import ENGINES, open_shared_app
 
 
@@ -109,7 +109,7 @@ def test_spoilt_documents_are_answered_and_settled(shop, database, number):
     """Every signed document is answered 200, and none fails because of an error of the service."""
 
     @seed(resolve(number))
-    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(30), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(spoilt())
     @example(("order.updated", order(6_000) | {"status": "completed\0"}))
     @example(("order.updated", order(6_001) | {"line_items": [line(1), line(1)]}))

@@ -15,11 +15,12 @@ from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.metadata import metadata
 from bridge.web.api.quote_documents import explanation_document, quote_document
+from tests.support.seeds import examples
 from tests.support.spend_driver import SpendDriver, rule, who_of
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 OWN = settings(
-    max_examples=30,
+    max_examples=examples(15),
     derandomize=True,
     deadline=None,
     database=None,

@@ -14,6 +14,11 @@ import pytest
 FRESH = pytest.param(None, id="fresh")
 
 
+def examples(count: int) -> int:
+    """Return how many examples Hypothesis tries: this many, or as many times more as `BRIDGE_EXAMPLES` says."""
+    return int(count * float(os.environ.get("BRIDGE_EXAMPLES", "1")))
+
+
 def resolve(seed: int | None) -> int:
     """Return the seed, or draw one for `FRESH`; print it, so that pytest shows it beside a failure."""
     if seed is None:

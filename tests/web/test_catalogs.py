@@ -1,5 +1,6 @@
 """Catalogs hold the texts of the code, whole, with the right plural forms and the same places for values."""
 
+import functools
 import io
 import re
 import shutil
@@ -15,6 +16,11 @@ from scripts import update_catalogs
 
 TRANSLATED = [language for language in Language if language is not Language.ENGLISH]
 COUNTS = [0, 1, 2, 3, 5, 11, 12, 14, 21, 22, 100, 101, 102, 111, 112, 1_000, 1_000_000, 2_000_000, 1_000_001]
+
+
+@functools.cache
+def _keys_of_the_code():
+    return _keys(update_catalogs.extract())
 
 
 def _keys(catalog):
@@ -38,7 +44,7 @@ def test_every_language_but_english_has_a_catalog():
 
 
 def test_texts_of_the_code_are_found():
-    found = _keys(update_catalogs.extract())
+    found = _keys_of_the_code()
 
     assert ("", "Balance") in found
     assert ("", "('{n} token', '{n} tokens')") in found
@@ -46,9 +52,10 @@ def test_texts_of_the_code_are_found():
     assert ("", "Almost used up") in found
 
 
+@pytest.mark.xdist_group("catalogs")
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_catalog_has_the_texts_of_the_code_and_no_others(language):
-    assert _keys(_messages(language)) == _keys(update_catalogs.extract()), "run `make catalogs`, then translate"
+    assert _keys(_messages(language)) == _keys_of_the_code(), "run `make catalogs`, then translate"
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
