@@ -23,7 +23,8 @@ from bridge.storage.metering import policies
 from bridge.storage.stores import stores
 from bridge.web.i18n.formatting import Language
 from bridge.web.widget import view as widget
-from bridge.web.widget.view import View
+from bridge.web.widget.card import usage_card
+from bridge.web.widget.options import Options, View
 from schedulers import jobs
 from schedulers.context import JobContext
 
@@ -96,16 +97,10 @@ def widget_of_far_apart_buyer(grown: GrowthDatabase) -> float:
     """Measure the widget of the user who has the first and the last order."""
 
     def page() -> None:
+        now = datetime.now(UTC)
         with grown.database.reading() as connection:
-            card = widget.usage_card(
-                connection,
-                grown.store_id,
-                Profile(1),
-                modules=[],
-                view=View.FULL,
-                language=Language.ENGLISH,
-                now=datetime.now(UTC),
-            )
+            state, options = widget.read_state(connection, grown.store_id, Profile(1), Options(view=View.FULL), now=now)
+            card = usage_card(state, options, Language.ENGLISH, titled=False, now=now)
         if not card.purchases:
             raise RuntimeError("the buyer's purchases are missing")
 

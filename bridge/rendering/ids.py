@@ -18,7 +18,7 @@ _VALUES = {letter: value for value, letter in enumerate(CROCKFORD)}
 _PAIRS = [first + second for first in CROCKFORD for second in CROCKFORD]
 _PAIR = 0x3FF
 _TAG_BYTES = 9
-_TAG_BITS = TAG_LETTERS * 5
+_SURPLUS_BITS = _TAG_BYTES * 8 - TAG_LETTERS * 5
 
 _keys: list[bytes] = []
 
@@ -53,7 +53,7 @@ def decode_id(prefix: str, visible_id: str, *, allow_untagged: bool = True) -> i
 def _tag(prefix: str, number: int) -> int:
     message = prefix.encode() + number.to_bytes(8, "big")
     digest = hashlib.blake2b(message, key=_keys[0], digest_size=_TAG_BYTES).digest()
-    return int.from_bytes(digest, "big") >> (_TAG_BYTES * 8 - _TAG_BITS)
+    return int.from_bytes(digest, "big") >> _SURPLUS_BITS
 
 
 def _letters(number: int) -> str:

@@ -167,7 +167,8 @@ def test_a_connected_site_is_not_connected_as_a_second_store(app, shop, database
     response = send_code(app, code, **SHOP)
 
     assert refusal(response) == (409, "store_exists")
-    assert "connected as shop" in response.get_json()["detail"]
+    assert response.get_json()["detail"].startswith("This shop is already connected as shop;")
+    assert "errors" not in response.get_json()
     assert count(database, "stores") == 1
 
 

@@ -265,7 +265,7 @@ def test_shop_is_connected_once_and_a_name_is_taken_once(connected_shop, admin):
 
     assert (again.status_code, read(again).alerts) == (
         409,
-        ["This shop is already connected as shop; enter new keys on its Connection page."],
+        ["This shop is already connected as shop; connect it again on its Connection page."],
     )
     assert (taken.status_code, read(taken).alerts) == (409, ["A store named second already exists."])
     post_keys(connected_shop.client, state_of(suggested))

@@ -187,6 +187,7 @@ def test_equal_files_give_equal_bytes(folder, tmp_path):
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
         assert archive.namelist() == [f"token-bridge/{name}" for name in ("src/A.php", "src/B.php", "token-bridge.php")]
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+        assert {entry.date_time[:3] for entry in archive.infolist()} == {(1980, 1, 1)}
     assert build(folder) == first
     (folder / "src" / "A.php").write_text("<?php // changed")
     assert build(folder) != first

@@ -35,7 +35,7 @@ def test_overview_shows_what_the_api_says(app, shop):
     assert '<p class="balance__number">480 <span' in page
     assert "100 of them set aside for work in progress, 380 available" in page
     assert "Only a few tokens are left" in page
-    assert "Used in this order: Balance, Free use" in page
+    assert "Paid tokens are used first, then the free allowance." in page
     assert "1 paid order waits for the shop to confirm whose it is. (600 tokens)" in page
     assert "Ada &lt;1&gt;" in page
     assert "0 of 100 used" in page

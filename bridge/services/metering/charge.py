@@ -197,6 +197,6 @@ def _is_large(work: UnitOfWork, request: AnyRequest) -> bool:
         name, tokens = hold.operation if hold else None, request.tokens or 0
     else:
         return False
-    operation = work.policies_by_store[request.caller.store_id].operations.get(name or "")
+    operation = work.policies_by_store[request.caller.store_id].operations.get(name) if name else None
     price = operation.tokens_per_unit if operation else 0
     return max(units, tokens, units * price) >= _LARGE

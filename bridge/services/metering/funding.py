@@ -49,7 +49,7 @@ def funding_of(work: UnitOfWork, account: Account, module: str) -> Funding:
         if source is Source.BALANCE:
             left: int | None = work.balance_of(account).available
         elif source is Source.PLAN:
-            left = sum(part.tokens for part in plans)
+            left = sum(part.tokens for part in plans) if plans else 0
         else:
             left = allowance.remaining if allowance else 0
         funding_sources.append(FundingSource(source, left))

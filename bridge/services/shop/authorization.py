@@ -58,7 +58,7 @@ def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
         if store.slug == wanted.slug:
             raise StoreExists(fields=[FieldError("slug", f"A store named {store.slug} already exists.")])
         if comparable_shop(store.url) == comparable_shop(wanted.url):
-            sentence = f"This shop is already connected as {store.slug}; enter new keys on its Connection page."
+            sentence = f"This shop is already connected as {store.slug}; connect it again on its Connection page."
             raise StoreExists(fields=[FieldError("url", sentence)])
     try:
         settings.check_free(connection, wanted.slug)

@@ -163,11 +163,12 @@ def _store_of(
                 " code for this site, or move the store to this address first"
             )
         return store
-    for store in settings.list_stores(connection):
-        if comparable_shop(store.url) == comparable_shop(site.url):
-            raise StoreExists(f"this site is already connected as {store.slug}; create a connect code for that store")
     wanted = NewStore(slug="", url=site.url, name=site.name, time_zone=site.time_zone, history="ask")
-    checked = authorization.check_wanted(connection, wanted)
+    try:
+        checked = authorization.check_wanted(connection, wanted)
+    except StoreExists as error:
+        # Its fields are those of the form in the console.
+        raise StoreExists(error.fields[0].message if error.fields else error.detail) from error
     store, _secret = settings.add_bare(connection, checked, vault_=vault_, actor=actor, now=now)
     connect_codes.set_store(connection, code.id, store.id)
     return store
