@@ -172,3 +172,24 @@ def notice_after_unlinking(site, bridge, code):
     """Disconnect, try the same code again, and return the notice."""
     submit(site, "disconnect")
     return notice(submit(site, "link", url=bridge.url, code=code))
+
+
+@pytest.mark.parametrize(
+    ("pasted", "url"),
+    [
+        (f"https://tokens.example#{'7' * 26}", "https://tokens.example"),
+        (f"https://tokens.example:8443/bridge/#{'7' * 26}", "https://tokens.example:8443/bridge"),
+        (f"http://10.0.0.5:8000#{'7' * 13} {'7' * 13}", "http://10.0.0.5:8000"),
+        (f"https://me:secret@tokens.example#{'7' * 26}", None),
+        (f"ftp://tokens.example#{'7' * 26}", None),
+        ("https://tokens.example#", None),
+        ("7" * 26, None),
+    ],
+)
+def test_address_is_read_from_the_code(active_site, pasted, url):
+    found = active_site.run(
+        "$code = TokenBridge\\Connection\\ConnectCode::find($pasted); return $code ? $code->url() : null;",
+        pasted=pasted,
+    )
+
+    assert found == url

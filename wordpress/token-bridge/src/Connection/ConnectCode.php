@@ -34,7 +34,9 @@ final class ConnectCode {
 		if ( strlen( $text ) > self::MAX_LENGTH || ! preg_match( '~^(https?://[^#?\s]+?)/?(?:/v1/connect)?[#?](?:code=)?([A-Za-z0-9_-]{8,})$~', $text, $parts ) ) {
 			return null;
 		}
-		return wp_http_validate_url( $parts[1] ) || self::is_loopback( $parts[1] ) ? new self( $parts[1], $parts[2] ) : null;
+		// An admin pastes the code, so any host and port is allowed, also one of the own network.
+		$address = wp_parse_url( $parts[1] );
+		return empty( $address['host'] ) || isset( $address['user'] ) ? null : new self( $parts[1], $parts[2] );
 	}
 
 	/**
