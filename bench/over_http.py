@@ -18,7 +18,7 @@ from statistics import median
 
 from bench.funded_store import SECRET
 from bench.load import Load, send
-from bench.requests import BATCHES, DELIVERIES, EMPTY, workloads
+from bench.requests import BATCHES, DELIVERIES, EMPTY, UNCHANGED, with_versions, workloads
 from bench.server import ROOT, Serving, python_of, serving
 
 SECONDS = 4.0
@@ -90,7 +90,8 @@ def measure(
             turns = list(zip(services, requests, rounds, strict=True))
             for number in range(count):
                 for service, sent, measured in turns if number % 2 else reversed(turns):
-                    measured.append(_send(service, sent[name], seconds=seconds / count))
+                    ready = with_versions(service.port, sent[name]) if name == UNCHANGED else sent[name]
+                    measured.append(_send(service, ready, seconds=seconds / count))
             for measured, load in zip(rounds, loads, strict=True):
                 load[name] = _together(measured)
     rows: list[Row] = []

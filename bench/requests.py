@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 from collections.abc import Sequence
 
@@ -15,6 +16,9 @@ WEBHOOK_SECRET = "bench-webhook-secret"
 BATCH = 100
 EMPTY = "empty route"
 DELIVERIES = "deliveries"
+WIDGET = "widget"
+UNCHANGED = "widget, unchanged"
+"""The requests of `WIDGET` with the version of their last answer, which `with_versions` adds."""
 BATCHES = f"batches of {BATCH} spends"
 _DELIVERIES_A_SECOND = 1500
 """The number of signed deliveries prepared for each second: more than can be answered."""
@@ -29,9 +33,30 @@ def workloads(access_key: str, users: Sequence[int], *, seconds: float) -> dict[
         f"spends, spread over {len(users)}": [_write("/v1/spends", authorization, _spend(user)) for user in users],
         f"holds, spread over {len(users)}": [_write("/v1/holds", authorization, _spend(user)) for user in users],
         BATCHES: [_batch(authorization, users)],
-        "widget": [request_bytes("GET", f"/v1/widget?user_id={user}", authorization) for user in users],
+        WIDGET: [_widget(user, authorization) for user in users],
+        UNCHANGED: [_widget(user, authorization) for user in users],
         DELIVERIES: [_delivery(number, users) for number in range(int(_DELIVERIES_A_SECOND * seconds))],
     }
+
+
+def with_versions(port: int, requests: Sequence[bytes]) -> list[bytes]:
+    """Return the requests with the ETag that each is answered with now, as `If-None-Match`."""
+    found = []
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for request in requests:
+        line, *headers = request.decode().split("\r\n")
+        named = dict(header.split(": ", 1) for header in headers if header and not header.startswith("Host:"))
+        path = line.split(" ")[1]
+        connection.request("GET", path, headers=named)
+        response = connection.getresponse()
+        response.read()
+        found.append(request_bytes("GET", path, named | {"If-None-Match": response.headers["ETag"]}))
+    connection.close()
+    return found
+
+
+def _widget(user: int, authorization: dict[str, str]) -> bytes:
+    return request_bytes("GET", f"/v1/widget?user_id={user}", authorization)
 
 
 def _spend(user: int) -> dict[str, object]:

@@ -76,5 +76,7 @@ def _reset(connection: Any) -> bool:
     connection._notify_handlers.clear()
     with contextlib.suppress(psycopg.Error):
         connection.execute("DISCARD ALL", prepare=False)
+        # psycopg forgets its statements only after a command that it may prepare.
+        connection._prepared.clear()
         return True
     return False

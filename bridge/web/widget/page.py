@@ -19,6 +19,7 @@ from bridge.web.i18n.messages import texts_of
 from bridge.web.portal import notices, sessions
 from bridge.web.widget.look import Look, read_look
 from bridge.web.widget.options import read_options
+from bridge.web.widget.stylesheet import ALL, sheet
 from bridge.web.widget.view import read_state, render
 
 bp = Blueprint("widget_page", __name__, url_prefix="/widget")
@@ -53,6 +54,17 @@ def _page(connection: Connection, found: Pass, holder: BuyerOf, look: Look) -> s
         theme=look.theme.value,
         title=texts_of(look.language).gettext("Your tokens"),
     )
+
+
+@bp.get("/style.css")
+def style() -> Response:
+    """Return the style of all fragments, for pages that link it or serve a copy of it."""
+    response = Response(sheet(*ALL), content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 def _framed(response: Response, frames: list[str]) -> Response:
