@@ -135,7 +135,7 @@ def test_a_prune_asks_the_clock_of_the_server(shop, database):
 def test_a_prune_whose_clock_jumped_deletes_nothing_until_forced(shop, database, app):
     fill(shop)
     counts = {table: count_of(database, table) for table in ("idempotency_keys", "deliveries", "window_uses", "outbox")}
-    assert run_prune(database, utcnow()) == "0 events, 0 keys, 0 deliveries, 0 windows, 0 passes, 0 bulk"
+    assert run_prune(database, utcnow()) == "0 events, 0 keys, 0 deliveries, 0 windows, 0 passes, 0 bulk, 0 roles"
 
     refused = run_prune(database, utcnow() + 2 * YEAR)
 

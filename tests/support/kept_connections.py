@@ -76,9 +76,7 @@ def _reset(connection: Any) -> bool:
     connection._notify_handlers.clear()
     with contextlib.suppress(psycopg.Error):
         connection.execute("DISCARD ALL", prepare=False)
-        # The server has forgotten the prepared statements; the driver must forget their names.
-        threshold, most = connection.prepare_threshold, connection.prepared_max
-        connection._prepared = type(connection._prepared)()
-        connection.prepare_threshold, connection.prepared_max = threshold, most
+        # psycopg forgets its statements only after a command that it may prepare.
+        connection._prepared.clear()
         return True
     return False

@@ -131,3 +131,36 @@ def test_two_people_and_two_stores_never_share_a_version(app, buyer):
         seen += [buyer.client.get(path, headers=other).headers["ETag"] for path in paths]
 
     assert len(set(seen)) == len(seen)
+
+
+class _Cache:
+    """A cache in front that looks at the path alone, and obeys nothing but `private` and `no-store`."""
+
+    def __init__(self, client):
+        self._client = client
+        self._kept = {}
+        self.served = 0
+
+    def get(self, path, headers):
+        key = path.partition("?")[0]
+        if key in self._kept:
+            self.served += 1
+            return self._kept[key]
+        answer = self._client.get(path, headers=headers)
+        allowed = {part.strip() for part in answer.headers.get("Cache-Control", "").split(",")}
+        if not allowed & {"private", "no-store"}:
+            self._kept[key] = answer
+        return answer
+
+
+def test_careless_cache_never_shows_the_numbers_of_another_user(buyer):
+    give(buyer, 2, 1_111)
+    give(buyer, 3, 2_222)
+    cache = _Cache(buyer.client)
+    for view in ("full", "summary", "balance"):
+        texts = [cache.get(f"/v1/widget?user_id={user}&view={view}", buyer.headers).text for user in (2, 3)]
+        assert ["2,222" in text for text in texts] == [False, True]
+    for _ in range(2):
+        cache.get("/widget/style.css", {})
+
+    assert cache.served == 1, "the cache works: the style is the same for everyone"

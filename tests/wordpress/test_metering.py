@@ -45,6 +45,7 @@ def test_quote_spend_and_refund_of_the_current_user(connected_site, bridge, user
 
 
 def test_same_key_charges_once(connected_site, bridge, user):
+    bridge.give(user, 111)
     before = bridge.balance(user)
 
     ids = run_as(
@@ -57,7 +58,9 @@ def test_same_key_charges_once(connected_site, bridge, user):
     assert bridge.balance(user) == before - 30
 
 
-def test_refusal_is_typed_and_becomes_an_error(connected_site, user):
+def test_refusal_is_typed_and_becomes_an_error(connected_site, bridge, user):
+    bridge.give(user, 333)
+
     found = run_as(
         connected_site,
         user,
@@ -73,6 +76,7 @@ def test_refusal_is_typed_and_becomes_an_error(connected_site, user):
 
 
 def test_hold_is_captured_or_released(connected_site, bridge, user):
+    bridge.give(user, 222)
     before = bridge.balance(user)
 
     found = run_as(

@@ -30,11 +30,14 @@ def pages(active_site):
     }
 
 
-@pytest.fixture(scope="module")
-def users(active_site):
-    """Return the IDs of one user of each role."""
+@pytest.fixture(scope="module", autouse=True)
+def users(active_site, bridge):
+    """Return the IDs of one user of each role, each with 4,000 tokens and as many as their ID."""
     roles = ("subscriber", "editor", "customer_without_role")
-    return {role: active_site.add_user(f"a_{role}", "" if role.endswith("role") else role) for role in roles}
+    found = {role: active_site.add_user(f"a_{role}", "" if role.endswith("role") else role) for role in roles}
+    for user in found.values():
+        bridge.give(user, 4000 + user)
+    return found
 
 
 def test_visitor_gets_a_link_to_sign_in(connected_site, pages):
@@ -47,12 +50,12 @@ def test_visitor_gets_a_link_to_sign_in(connected_site, pages):
 
 @pytest.mark.parametrize("role", ["subscriber", "editor", "customer_without_role"])
 def test_each_user_sees_their_own_tokens(connected_site, bridge, pages, users, role):
-    bridge.give(users[role], 4000 + users[role])
+    number = bridge.balance(users[role])
 
     text = connected_site.get(pages["shortcode"], f"a_{role}").text
 
-    assert f"{4000 + users[role]:,}" in text
-    others = [f"{4000 + other:,}" for name, other in users.items() if name != role]
+    assert f"{number:,}" in text
+    others = [f"{bridge.balance(other):,}" for name, other in users.items() if name != role]
     assert not [number for number in others if number in text]
 
 
