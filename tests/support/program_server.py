@@ -54,11 +54,10 @@ def serve(requests: socket.socket) -> None:
             if pid == 0:
                 for own in (requests, woken, waking):
                     own.detach()
-                _run(json.loads(message), files[1:])
+                _run(json.loads(message), files[0], files[1:])
             reports[pid] = files[0]
             for file in files[1:]:
                 os.close(file)
-            _write(files[0], f"{pid}\n")
 
 
 def _report_ended(reports: dict[int, int]) -> None:
@@ -76,13 +75,15 @@ def _write(file: int, text: str) -> None:
         os.write(file, text.encode())
 
 
-def _run(request: dict[str, Any], files: list[int]) -> NoReturn:
+def _run(request: dict[str, Any], report: int, files: list[int]) -> NoReturn:
     """Turn this process into a new one that runs the program, and end it."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["own_session"]:
         os.setsid()
+    # Not before: who has the number may kill the whole group at once.
+    _write(report, f"{os.getpid()}\n")
     _place(files, [0, 1, 2, *request["kept_files"]])
     os.chdir(request["folder"])
     os.environ.clear()

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -40,6 +41,8 @@ class Program:
     ) -> None:
         self.returncode: int | None = None
         self._output = [_open_output() if given is None else None for given in (stdout, stderr)]
+        for file in filter(None, self._output):
+            weakref.finalize(self, file.close)
         request = {
             "arguments": list(arguments),
             "environ": dict(os.environ if env is None else env),

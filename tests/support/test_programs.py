@@ -84,3 +84,11 @@ def test_program_with_a_session_of_its_own_is_the_leader_of_its_group():
 
     assert run_program(["-c", code], start_new_session=True).stdout == "True\n"
     assert run_program(["-c", code]).stdout == "False\n"
+
+
+def test_group_of_a_new_program_can_be_killed_at_once():
+    for _ in range(20):
+        program = Program(["-c", "import time; time.sleep(60)"], start_new_session=True)
+        os.killpg(program.pid, signal.SIGKILL)
+
+        assert program.wait(30) == -signal.SIGKILL
