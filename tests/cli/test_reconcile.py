@@ -14,6 +14,7 @@ from fakeshop.rest.faults import Kind
 from tests import factories
 from tests.support import ledger_sql
 from tests.support.connected_shop import DAY, open_connected_shop
+from tests.support.refused_entries import refuse_entries
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 URL = "http://127.0.0.1:8000/webhooks/woocommerce/shop"
@@ -124,13 +125,14 @@ def test_reconcile_without_keys_says_how_to_give_them(connected_shop, flask):
 @one_engine
 def test_reconcile_that_was_cut_off_or_could_not_apply_all_ends_with_status_1(connected_shop, flask):
     connected_shop.connect()
-    factories.give(connected_shop, 2, 2**53 - 1)
+    factories.put_user(connected_shop, 2)
+    refuse_entries(connected_shop.database, 2)
     order = connected_shop.sell()
     connected_shop.sell(3)
 
     failed = flask("reconcile", "shop")
     assert failed.exit_code == 1
-    assert f"NOT APPLIED order {order}: The balance would leave" in failed.output
+    assert f"NOT APPLIED order {order}: " in failed.output
     assert connected_shop.balances()[3] == 100_000
 
     connected_shop.served.faults.add(Kind.UNAUTHORIZED, times=None)

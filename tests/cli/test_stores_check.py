@@ -13,6 +13,7 @@ from bridge.storage.shop import sync_state
 from fakeshop.rest.faults import Kind
 from tests import factories
 from tests.support.connected_shop import open_connected_shop
+from tests.support.refused_entries import refuse_entries
 from tests.support.webhook_failures import HOUR, delete, demote, disable, forget_secret, hook, pause, point_elsewhere
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -50,8 +51,9 @@ def keep_silent(connected_shop):
 
 
 def break_an_order(connected_shop):
-    """Sell an order worth more than an account can hold."""
-    factories.give(connected_shop, 2, 2**53 - 1 - 100_000)
+    """Sell an order of a user whose entries the database refuses."""
+    factories.put_user(connected_shop, 2)
+    refuse_entries(connected_shop.database, 2)
     order = connected_shop.sell()
     connected_shop.poll()
     assert connected_shop.known().unapplied[0].startswith(f"order {order}")

@@ -18,9 +18,10 @@ from bridge.web.context import utcnow
 from fakeshop.rest.faults import Kind
 from schedulers import jobs, shop_jobs
 from schedulers.context import JobContext
-from tests.factories import balance_of, deliver, give, line, order, put_package, put_user, spend, state_of
+from tests.factories import balance_of, deliver, line, order, put_package, put_user, spend, state_of
 from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
+from tests.support.refused_entries import refuse_entries
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -200,7 +201,7 @@ def changed(connected_shop, number, **changes):
 def test_delivery_that_cannot_be_processed_is_named(connected_shop):
     connected_shop.connect()
     put_user(connected_shop, 2)
-    give(connected_shop, 2, 2**53 - 1)
+    refuse_entries(connected_shop.database, 2)
     document = order(7)
     put_package(connected_shop, 10, 1_000)
     deliver(connected_shop, document)
@@ -210,7 +211,7 @@ def test_delivery_that_cannot_be_processed_is_named(connected_shop):
 
     (fault,) = [fault for fault in connected_shop.watch().left if fault.code is Code.UNPROCESSED]
     assert describe(fault).startswith("order 7 could not be processed, since ")
-    assert "The balance would leave the range of 0 to 2^53-1 tokens. Each is retried at least" in describe(fault)
+    assert "Each is retried at least" in describe(fault)
 
 
 def test_store_added_with_its_history_begins_to_grant_at_once(connected_shop):

@@ -98,7 +98,7 @@ def test_store_that_accepts_unknown_modules_creates_them_on_first_use(shop, data
     assert [result["status"] for result in results] == [201] * 4
     assert held.status_code == 201
     modules = {module["key"]: module for module in call(shop, "GET", "modules").get_json()["items"]}
-    assert modules["new_0"] == {"key": "new_0", "label": "New 0", "metered": True}
+    assert modules["new_0"] == {"key": "new_0", "label": "New 0", "metered": True, "labels": {}}
     assert {"new_1", "held.one"} <= modules.keys()
     assert faults(database) == []
 

@@ -10,7 +10,6 @@ from tests.factories import (
     add_shop,
     balance_of,
     deliver,
-    give,
     line,
     order,
     product,
@@ -342,14 +341,3 @@ def test_two_stores_with_the_same_order_numbers_and_users_stay_apart(shop, app, 
 
     assert ledger_sql.balances(database) == {2: 1_000}
     assert ledger_sql.balances(database, store="other") == {2: 5}
-
-
-def test_grant_past_the_largest_balance_waits_and_is_not_lost(shop, database):
-    give(shop, 2, 2**53 - 1)
-
-    response = deliver(shop, order())
-
-    assert response.status_code == 200
-    assert balance_of(shop, 2) == 2**53 - 1
-    waiting = ledger_sql.rows(database, "select state, outcome from deliveries")
-    assert [(row["state"], row["outcome"].partition(":")[0]) for row in waiting] == [("received", "failed")]

@@ -41,6 +41,9 @@ CALLS = {
     "PUT /v1/packages/<product>/<variation>": Call(
         "PUT", "/v1/packages/10/3", {"tokens": 50}, "package", {"variation": 3, "tokens": 50}
     ),
+    "PUT /v1/packages/bulk": Call(
+        "PUT", "/v1/packages/bulk", {"packages": [{"product": 10, "tokens": 50}]}, "package", {"tokens": 50}
+    ),
     "DELETE /v1/packages/<product>/<variation>": Call("DELETE", "/v1/packages/10/3", None, "package", None),
     "PUT /v1/users/<user_id>/limits/<module>": Call(
         "PUT", "/v1/users/2/limits/chat", {"limit": 9}, "override", {"user": 2, "module": "chat", "limit": 9}
@@ -60,10 +63,12 @@ CALLS = {
 }
 NO_SETTINGS = (
     *("spends", "holds", "orders", "quotes", "sites", "link", "profiles", "passes"),
-    *("bulk-adjustments", "adjustments"),
+    *("bulk-adjustments", "adjustments", "confirm"),
+    # Of the WordPress plugin: its code and keys are recorded, as tests/flows/test_plugin_connection.py checks.
+    *("connect", "connection"),
 )
 """The first part of the paths that change no setting."""
-OF_USERS = ("adjustments", "link-codes", "sites", "merge", "undo")
+OF_USERS = ("adjustments", "link-codes", "sites", "merge", "merge-guest", "undo")
 """The parts below a user that change no setting."""
 
 
@@ -112,7 +117,7 @@ def test_every_route_of_settings_is_listed_here(app):
     for route in mutating:
         parts = route.split("/v1/")[1].split("/")
         is_no_user_setting = parts[0] == "users" and (len(parts) <= 2 or parts[2] in OF_USERS)
-        others = {"replay", "past-orders"} & set(parts)
+        others = {"replay", "past-orders", "preview", "rest-keys", "check"} & set(parts)
         if parts[0] not in NO_SETTINGS and not is_no_user_setting and not others:
             settings.add(route)
 

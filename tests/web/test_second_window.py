@@ -110,7 +110,7 @@ def test_upgrade_keeps_the_use_of_limits_with_one_window(shop, database):
     assert rows(database, "select * from window_uses") == before
     command.upgrade(settings_for(database), "head")
 
-    assert rows(database, "select * from window_uses") == [{**before[0], "counter": 0}]
+    assert rows(database, "select * from window_uses") == [{**before[0], "counter": 0, "passed_on": 0}]
     assert factories.spend(shop, 2, 40).json["allowance"]["remaining"] == 20
     # A second window is lost on the way back, and nothing else is.
     put(shop, "limits/chat", period="monthly", rules={"user": 100}, second={"period": "daily", "rules": {"user": 50}})
