@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.factories import give, put_user
-from tests.flows.test_accessibility import ALL_RULES, AXE, ONLY_CONTRAST, RUN, TOO_WIDE
+from tests.support.axe import ALL_RULES, AXE, ONLY_CONTRAST, TOO_WIDE, violations
 from tests.support.host_pages import APPEARANCE, HAS_SHADOW, INSERT, PLAIN, THEMES, host_page, visit
 from tests.support.shared_app import SharedApp, open_shared_app
 
@@ -82,7 +82,7 @@ def test_step_is_accessible_in_every_width_and_both_schemes(shared: SharedApp, p
         body = f"<h1>Run</h1>{step(shared, state, lang=lang, theme=theme)}"
         visit(page, host_page(body, "", language=lang))
         page.evaluate(AXE)
-        assert page.evaluate(RUN, rules) == []
+        assert violations(page, rules) == []
         for width in (280, 380, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             assert not page.evaluate(TOO_WIDE), (lang, width)

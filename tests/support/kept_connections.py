@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 
 MOST = 2
 """How many connections of one database are kept."""
+_OWN_SETTINGS = "select count(*) from pg_settings where source in ('database', 'user', 'database user')"
 _lock = threading.Lock()
 _kept: dict[str, list[tuple[Any, Engine]]] = {}
 """Each kept connection with the engine that had it, by the database's address."""
@@ -78,5 +79,6 @@ def _reset(connection: Any) -> bool:
         connection.execute("DISCARD ALL", prepare=False)
         # psycopg forgets its statements only after a command that it may prepare.
         connection._prepared.clear()
-        return True
+        # Settings of the database at the time it was opened, which a test may have changed and changed back.
+        return connection.execute(_OWN_SETTINGS, prepare=False).fetchone() == (0,)
     return False

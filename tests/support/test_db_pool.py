@@ -90,6 +90,19 @@ def test_connection_that_is_in_a_transaction_or_lost_is_not_kept(cluster, mine):
     assert len(set(pids)) == 2
 
 
+def test_connection_that_was_opened_under_other_settings_is_not_kept(cluster, mine):
+    name = mine.take()
+    execute(cluster, name, f"alter database {name} set default_transaction_read_only = on")
+    database = Database(cluster.url(name))
+    with database.reading() as connection:
+        connection.exec_driver_sql("select 1")
+    reset = "begin; set transaction read write; alter database {} reset default_transaction_read_only; commit"
+    execute(cluster, name, reset.format(name))
+    database.close()
+
+    assert kept_connections.list_pids(cluster.url(name)) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
