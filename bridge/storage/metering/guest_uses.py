@@ -45,7 +45,7 @@ class GuestUse(NamedTuple):
 
 @dataclass(slots=True)
 class GuestUses:
-    """What was counted toward users of the use of some guests.
+    """The use of some guests that was counted toward users.
 
     `uses` are by id, the earliest first. `passed` is the sum for each window of a
     guest; windows without any are left out. `changed` and `changed_windows` name what
