@@ -141,7 +141,7 @@ final class Plugin {
 			new TogglePanel(),
 			new OrdersColumn(),
 			new ConnectActions( $this->services ),
-			new SettingsAction( $this->services->settings() ),
+			new SettingsAction( $this->services->settings(), $this->services->deliveries() ),
 			new AiAction( $this->services->settings() ),
 			new BuyNotice( $this->services->settings() ),
 			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),

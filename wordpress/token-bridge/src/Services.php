@@ -17,6 +17,7 @@ use TokenBridge\Connection\Checklist;
 use TokenBridge\Connection\Connection;
 use TokenBridge\Connection\ConnectionOption;
 use TokenBridge\Connection\Connector;
+use TokenBridge\Connection\Deliveries;
 use TokenBridge\Connection\Setup;
 use TokenBridge\Connection\Webhooks;
 use TokenBridge\Metering\Meter;
@@ -73,7 +74,11 @@ final class Services {
 	}
 
 	public function setup(): Setup {
-		return new Setup( $this->connection_option(), $this->transport(), $this->webhooks(), $this->transfer() );
+		return new Setup( $this->connection_option(), $this->transport(), $this->webhooks(), $this->deliveries(), $this->transfer() );
+	}
+
+	public function deliveries(): Deliveries {
+		return new Deliveries( $this->connection_option(), $this->transport(), $this->webhooks(), $this->settings() );
 	}
 
 	public function webhooks(): Webhooks {
@@ -81,7 +86,7 @@ final class Services {
 	}
 
 	public function checklist(): Checklist {
-		return new Checklist( $this->connection(), $this->transport(), $this->webhooks() );
+		return new Checklist( $this->connection(), $this->transport(), $this->deliveries() );
 	}
 
 	public function packages(): Packages {
