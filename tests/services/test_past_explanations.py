@@ -198,10 +198,10 @@ def test_wish_to_confirm_and_confirmations_of_that_moment_decide(shop):
         act_()
         answers.append((utcnow(), explain(shop)))
 
-    verdicts = [then["verdict"] for _, then in answers]
+    outcomes = [then["verdict"] for _, then in answers]
     asked, agreed = "confirmation_required", "accepted"
-    assert verdicts[:9] == [agreed, asked, asked, agreed, asked, agreed, asked, asked, asked]
-    assert verdicts[9:] == [asked, agreed, agreed, agreed, asked, agreed, agreed, asked, agreed, asked, agreed]
+    assert outcomes[:9] == [agreed, asked, asked, agreed, asked, agreed, asked, asked, asked]
+    assert outcomes[9:] == [asked, agreed, agreed, agreed, asked, agreed, agreed, asked, agreed, asked, agreed]
     for at, then in answers:
         found = explain(shop, at=format_timestamp(at))
         assert {key: found.get(key) for key in KEYS} == {key: then.get(key) for key in KEYS}
@@ -210,7 +210,7 @@ def test_wish_to_confirm_and_confirmations_of_that_moment_decide(shop):
     found = explain(shop, module="ai_forms", tokens=20, at=stated[0]["created_at"])
     assert (found["verdict"], found["paid_by"]) == ("accepted", stated[0]["paid_by"])
     assert shop.client.delete("/v1/users/2", headers=shop.headers).status_code == 200
-    assert [explain(shop, at=format_timestamp(at))["verdict"] for at, _ in answers] == verdicts
+    assert [explain(shop, at=format_timestamp(at))["verdict"] for at, _ in answers] == outcomes
 
 
 def test_moment_of_a_spend_explains_the_spend_itself(shop):

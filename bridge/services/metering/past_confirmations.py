@@ -1,4 +1,4 @@
-"""Whether a user wanted to confirm the use of their balance at an earlier moment, and whether they had confirmed.
+"""The wish of a user to confirm the use of their balance at an earlier moment, and their confirmations until then.
 
 Only the latest confirmation of a module is stored. An earlier one is found by what
 it allowed: while a user wants to confirm, a spend or a hold takes tokens of the
