@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, literal_column, or_, select, text
+from sqlalchemy import BindParameter, Connection, Select, bindparam, case, func, literal_column, or_, select, text
 
 from bridge.domain.accounts.accounts import Account, normalize_email
 from bridge.domain.accounts.ledger import Kind
@@ -162,7 +162,7 @@ def _everything(nest: Nest) -> dict[str, Select[Any]]:
             packages.c.variation_id,
             packages.c.name,
             packages.c.plan,
-            packages.c.months,
+            case((packages.c.admin_tokens.is_(None), packages.c.shop_months), else_=packages.c.months).label("months"),
             packages.c.price,
             _OFFERED.label("tokens"),
         )
