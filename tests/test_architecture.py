@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import architecture, commits, dead_code, wording
+from tests.support import architecture, commits, dead_code, waiting, wording
 
 # The checks of all files share one walk over them, which one process does for all.
 pytestmark = pytest.mark.xdist_group("architecture")
@@ -22,6 +22,7 @@ CHECKS: dict[Callable[[str, str], list[str]], str] = {
     wording.banned_words: "",
     wording.old_name_faults: ".py",
     wording.question_faults: ".py",
+    waiting.waiting_faults: ".py",
 }
 """Each check of a single file, and the ending of the files it is for."""
 
@@ -121,6 +122,10 @@ def test_identifiers_use_the_terms_of_the_style(faults):
 
 def test_docstrings_begin_with_a_verb_or_a_noun(faults):
     assert faults[wording.question_faults] == []
+
+
+def test_tests_of_pages_wait_for_what_they_expect(faults):
+    assert faults[waiting.waiting_faults] == []
 
 
 def test_all_code_is_used(unused):
@@ -320,6 +325,15 @@ def test_guard_of_texts_finds(source):
 @pytest.mark.parametrize("source", ["https://shop.example/work" + "/a", "TO" + "DOS", "return NotImplemented"])
 def test_guard_of_texts_lets_pass(source):
     assert architecture.text_faults("docs/a.md", source) == []
+
+
+@pytest.mark.parametrize(
+    "state", ["button.is_visible() == has_script", "not a.is_hidden()", "1 == rows.count()", "'a' in b.inner_text()"]
+)
+def test_guard_of_waiting_finds(state):
+    assert len(waiting.waiting_faults("tests/flows/test_a.py", f"assert {state}")) == 1
+    assert waiting.waiting_faults("bridge/domain/ledger.py", f"assert {state}") == []
+    assert waiting.waiting_faults("tests/flows/test_a.py", f"seen = {state}\nassert text.count('a') == 1") == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -22,11 +23,11 @@ def test_reference_fits_and_breaks_no_policy(address, browser, engine, scheme):
 
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.locator("#insufficient_tokens:target").is_visible(), width
+        expect(page.locator("#insufficient_tokens:target"), str(width)).to_be_visible()
         assert page.locator("main").bounding_box()["width"] <= width
         assert page.locator("html").evaluate("element => element.scrollWidth") <= width
-        assert page.locator(".api-index").is_visible() == (width >= 1280), width
-        assert page.locator(".api-menu").is_visible() == (width < 1280), width
+        expect(page.locator(".api-index"), str(width)).to_be_visible(visible=width >= 1280)
+        expect(page.locator(".api-menu"), str(width)).to_be_visible(visible=width < 1280)
     assert faults == []
     context.close()
 
@@ -40,5 +41,5 @@ def test_sample_of_another_language_opens_by_keyboard(address, context, engine):
     call.locator("summary", has_text="Python").focus()
     page.keyboard.press("Enter")
 
-    assert call.get_by_text("requests.post(").is_visible()
-    assert not call.get_by_text("curl -X POST").is_visible()
+    expect(call.get_by_text("requests.post(")).to_be_visible()
+    expect(call.get_by_text("curl -X POST")).to_be_hidden()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import give, put_user
 from tests.support.axe import ALL_RULES, AXE, ONLY_CONTRAST, TOO_WIDE, violations
@@ -96,7 +96,7 @@ def test_button_sends_the_fields_by_keyboard_and_without_scripts(shared: SharedA
     sent = []
     page.on("request", lambda request: sent.append((request.method, request.url, request.post_data)))
     page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Use 270 tokens"
+    expect(page.locator(":focus")).to_have_text("Use 270 tokens")
     page.keyboard.press("Enter")
     page.wait_for_url("**/run?a=1&b=2")
     context.close()
@@ -108,11 +108,10 @@ def test_button_sends_the_fields_by_keyboard_and_without_scripts(shared: SharedA
 
 def test_step_that_cannot_be_paid_leads_to_the_shop_only(shared: SharedApp, page: Page) -> None:
     visit(page, host_page(step(shared, "short"), PLAIN), others={"http://host.test/tokens": "the shop"})
-    button = page.get_by_role("button")
-    assert button.is_disabled()
-    assert "180,000 tokens are missing." in page.get_by_role("alert").inner_text()
+    expect(page.get_by_role("button")).to_be_disabled()
+    expect(page.get_by_role("alert")).to_contain_text("180,000 tokens are missing.")
     page.keyboard.press("Tab")
-    assert page.locator(":focus").get_attribute("href") == "http://host.test/tokens"
+    expect(page.locator(":focus")).to_have_attribute("href", "http://host.test/tokens")
 
 
 def test_page_with_a_script_can_handle_the_form_itself(shared: SharedApp, page: Page) -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from fakeshop.webhooks.http_client import send_over_http
 from tests import factories
@@ -50,35 +51,34 @@ def test_shop_is_connected_without_script(connected_shop, address, context):
     page.wait_for_url(f"{connected_shop.served.url}/wc-auth/v1/authorize*")
     page.get_by_role("link", name="Approve").click()
     page.wait_for_url(f"{address}/admin/shop/connection")
-    assert page.get_by_role("status").inner_text() == "The shop’s keys have arrived."
+    expect(page.get_by_role("status")).to_have_text("The shop’s keys have arrived.")
     for button in ("Check now", "Install webhooks", "Import products", "Start from today"):
         page.get_by_role("button", name=button).first.click()
         page.get_by_role("status").wait_for()
     page.get_by_role("link", name="Access keys").first.click()
     page.get_by_label("Name of a new key").fill("The site")
     page.get_by_role("button", name="Create access key").click()
-    assert page.get_by_text(re.compile(r"^tb_[\w-]{40,}$")).count() == 1
+    expect(page.get_by_text(re.compile(r"^tb_[\w-]{40,}$"))).to_have_count(1)
     connected_shop.later(60)
     order = connected_shop.shop.place_order(0, [(10, 1)], status="completed", email="guest@example.test").id
     assert {sent.status for sent in connected_shop.shop.run_queue()} == {200}
     page.goto(f"{address}/admin/shop/connection")
-    assert page.locator(".progress").inner_text() == "7 of 7 done"
-    assert page.locator(".step--done").count() == 7
-    assert page.get_by_text("No problems. Last checked").count() == 1
-
-    assert page.get_by_role("region", name="Next step").get_by_role("link").count() == 3
+    expect(page.locator(".progress")).to_have_text("7 of 7 done")
+    expect(page.locator(".step--done")).to_have_count(7)
+    expect(page.get_by_text("No problems. Last checked")).to_have_count(1)
+    expect(page.get_by_role("region", name="Next step").get_by_role("link")).to_have_count(3)
 
     page.get_by_role("link", name=re.compile("Exceptions")).click()
     page.wait_for_url("**/exceptions")
-    assert page.locator("[aria-current=page]").inner_text().split() == ["Exceptions", "open:", "1"]
+    expect(page.locator("[aria-current=page]")).to_have_text(re.compile(r"^\s*Exceptions\s+open:\s+1\s*$"))
     page.get_by_role("link", name=f"Assign order {order} to a user").click()
     page.get_by_role("textbox", name="User").fill("2")
     page.keyboard.press("Enter")
-    assert "There is no user 2 yet." in page.get_by_role("alert").inner_text()
+    expect(page.get_by_role("alert")).to_contain_text("There is no user 2 yet.")
     connected_shop.shop.save_user(2)
     connected_shop.shop.run_queue()
     page.get_by_role("button", name=f"Assign order {order}").click()
-    assert "100,000 tokens were granted" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("100,000 tokens were granted")
     assert connected_shop.balances() == {2: 100_000}
     answer_by_keyboard(connected_shop, page)
     assert "consumer" not in "".join(asked)
@@ -99,23 +99,23 @@ def answer_by_keyboard(connected_shop, page):
 
     page.get_by_role("link", name=f"Set tokens of order {order}").press("Enter")
     mug = page.get_by_role("textbox", name="Old mug 1 sold")
-    mug.wait_for()
-    assert page.locator(":focus").get_attribute("id") == mug.get_attribute("id")
+    expect(mug).to_be_focused()
     page.keyboard.type("none")
     page.keyboard.press("Enter")
-    assert "Enter how many tokens one unit grants" in page.get_by_role("alert").inner_text()
-    assert (mug.input_value(), mug.get_attribute("aria-invalid")) == ("none", "true")
+    expect(page.get_by_role("alert")).to_contain_text("Enter how many tokens one unit grants")
+    expect(mug).to_have_value("none")
+    expect(mug).to_have_attribute("aria-invalid", "true")
     mug.fill("0")
     page.keyboard.press("Enter")
-    assert "no tokens moved" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("no tokens moved")
     page.keyboard.type("7,000")
     page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Save"
+    expect(page.locator(":focus")).to_have_text("Save")
     page.keyboard.press("Enter")
     page.get_by_role("status").get_by_text("14,000 tokens were granted").wait_for()
     page.get_by_role("button", name=f"Mark as reviewed: refunds of order {loose}").press("Enter")
     page.get_by_role("status").get_by_text("were marked as reviewed: no tokens moved").wait_for()
-    assert page.get_by_role("heading", name="All clear").count() == 1
+    expect(page.get_by_role("heading", name="All clear")).to_have_count(1)
     assert connected_shop.balances()[2] == before + 14_000
 
 
@@ -139,7 +139,7 @@ def test_a_wordpress_site_is_connected_and_the_page_goes_on_by_itself(app, conne
     assert send_code(app, code, url=connected_shop.served.url).status_code == 201
 
     page.wait_for_url(re.compile(r"/admin/[\w-]+/connection$"))
-    assert "The WordPress site is connected" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("The WordPress site is connected")
     context.close()
 
 
@@ -148,7 +148,7 @@ def test_a_wordpress_site_is_connected_without_script(app, connected_shop, addre
     sign_in(page, address)
     code = make_code(page, address)
     page.get_by_role("link", name="Check whether it is connected").click()
-    assert "No site has used the code yet" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("No site has used the code yet")
 
     assert send_code(app, code, url=connected_shop.served.url).status_code == 201
 
@@ -194,7 +194,7 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
             role = line.strip().removeprefix("- ").split(" ")[0].rstrip(":")
             if role in {"link", "button", "textbox", "combobox", "navigation", "region"}:
                 assert '"' in line, line
-        assert page.locator("h1").count() == 1
+        expect(page.locator("h1")).to_have_count(1)
     context.close()
     assert messages == []
 

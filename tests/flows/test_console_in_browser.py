@@ -85,8 +85,9 @@ def test_every_column_sorts_over_pages_in_both_directions(page: Page, address: s
     page.goto(f"{address}/admin/shop/credits?size=25&sort=email")
     found = {}
     for _ in range(2):
+        before = page.url
         page.get_by_role("columnheader", name=column).get_by_role("link").click()
-        page.get_by_role("link", name="Next", exact=True).wait_for()
+        page.wait_for_url(lambda url, before=before: url != before)
         name, direction = sorted_by(page)
         assert name == column
         first = shown(page)
@@ -105,10 +106,12 @@ def test_search_and_filters_narrow_the_list_together(page: Page, address: str) -
     page.get_by_role("searchbox", name="Search").fill("PERSON 07")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**q=PERSON**")
-    assert shown(page) == [1]
+    expect(page.locator("tr.user")).to_have_count(1)
+    expect(page.locator("tr.user")).to_have_attribute("data-user", "1")
     page.get_by_role("link", name="Has tokens", exact=True).click()
     page.wait_for_url("**filter=has_balance**")
-    assert shown(page) == [1]
+    expect(page.locator("tr.user")).to_have_count(1)
+    expect(page.locator("tr.user")).to_have_attribute("data-user", "1")
     page.get_by_role("link", name="In debt", exact=True).click()
     expect(page.get_by_role("heading", name="No users found")).to_be_visible()
     page.get_by_role("link", name="Show all users").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.factories import give, put_user, spend
 from tests.support.pages import EMAIL, PASSWORD, add_owner
@@ -35,24 +36,24 @@ def test_users_are_found_and_the_shortcode_is_written(app, shop, address, browse
     page.get_by_label("Sort by").select_option("balance")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**sort=balance**")
-    assert "user 7" in page.locator("tr.user").first.inner_text()
+    expect(page.locator("tr.user").first).to_contain_text("user 7")
     page.get_by_role("link", name="Over a limit").click()
     page.wait_for_url("**filter=over_limit**")
-    assert page.locator("tr.user").count() == 1
-    assert "Limit reached" in page.locator("tr.user").inner_text()
+    expect(page.locator("tr.user")).to_have_count(1)
+    expect(page.locator("tr.user")).to_contain_text("Limit reached")
     page.get_by_role("link", name="In debt").click()
     page.get_by_role("link", name="Show all users").click()
     page.get_by_role("link", name="365 days").click()
     page.get_by_role("heading", name="Weekly usage").wait_for()
     page.get_by_text("Usage of each day as a table").click()
-    assert page.get_by_role("region", name="Usage of each day").is_visible()
+    expect(page.get_by_role("region", name="Usage of each day")).to_be_visible()
 
     page.get_by_role("link", name="Shortcode settings").click()
     page.get_by_label("View").select_option("summary")
     page.get_by_role("button", name="Show the shortcode").click()
     page.get_by_role("button", name="Save as the default").click()
     page.get_by_text("This is the default of the store.").wait_for()
-    assert page.get_by_label("Shortcode", exact=True).input_value() == '[token_usage view="summary"]'
-    assert page.get_by_role("button", name="Copy").is_visible() == has_script
+    expect(page.get_by_label("Shortcode", exact=True)).to_have_value('[token_usage view="summary"]')
+    expect(page.get_by_role("button", name="Copy")).to_be_visible(visible=has_script)
     context.close()
     assert messages == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -145,3 +146,117 @@ def test_signing_in_many_times_at_once_counts_each_token_once(free, app):
 
     assert sum(one["tokens"] for one in moved) == 30
     assert left(free)[0] + left(free, 3)[0] == 30
+
+
+def refund(shop, spend, tokens=None):
+    body = {"reason": "failed"} | ({} if tokens is None else {"tokens": tokens})
+    path = f"/v1/spends/{spend.get_json()['id']}/refund"
+    answer = shop.client.post(path, json=body, headers=headers(shop))
+    assert answer.status_code == 201, answer.text
+    return answer.get_json()
+
+
+def windows(database, module="chat"):
+    """Return what counts in each window of the day by account, and what of it came with guests."""
+    found = ledger_sql.rows(
+        database,
+        "select w.account_id, w.used, w.passed_on,"
+        " (select coalesce(sum(g.tokens), 0) from guest_uses g where g.account_id = w.account_id"
+        "  and g.module = w.module and g.counter = w.counter) as brought,"
+        " (select coalesce(sum(g.tokens), 0) from guest_uses g where g.guest_id = w.account_id"
+        "  and g.module = w.module and g.counter = w.counter) as gone"
+        f" from window_uses w where w.module = '{module}' and w.counter = 0 order by w.account_id",
+    )
+    for row in found:
+        # What counts toward users was used by the guest, and counts in the users' windows.
+        assert row["gone"] == row["passed_on"] <= row["used"]
+        assert row["brought"] <= row["used"]
+    return [row["used"] for row in found]
+
+
+def test_refund_after_the_sign_in_lowers_the_count_of_the_user(free, database):
+    spent = use(free, 40)
+    use(free, 10, user={"id": 2})
+    sign_in(free)
+    assert left(free) == [50, 50]
+
+    part = refund(free, spent, 15)
+    assert (part["paid_by"]["allowance"], left(free)) == (15, [35, 35])
+    assert windows(database) == [25, 35]
+    refund(free, spent)
+
+    assert (left(free), windows(database)) == ([10, 10], [0, 10])
+    # What was given back counts once when it is used and brought along again.
+    use(free, 50)
+    assert sign_in(free).get_json()["moved"] == [{"module": "chat", "tokens": 50}]
+    assert left(free) == [60, 60]
+
+
+def test_refund_lowers_the_count_of_the_user_who_brought_the_spend_along(free, database):
+    first = use(free, 10)
+    sign_in(free, 2)
+    second = use(free, 7)
+    sign_in(free, 3)
+    third = use(free, 5)
+
+    refund(free, third)
+    assert (left(free, 2)[0], left(free, 3)[0]) == (10, 7)
+    refund(free, first, 4)
+    assert (left(free, 2)[0], left(free, 3)[0]) == (6, 7)
+    refund(free, second)
+    refund(free, first)
+
+    assert (left(free, 2), left(free, 3)) == ([0, 0], [0, 0])
+    assert set(windows(database)) == {0}
+
+
+def test_refunds_in_one_batch_never_lower_more_than_was_brought(free, database, app):
+    spent = [use(free, 5) for _ in range(8)]
+    sign_in(free)
+    use(free, 3, user={"id": 2})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda one: refund(client_of(app, free), one, 4), spent))
+
+    assert left(free) == [11, 11]
+    assert windows(database) == [8, 11]
+
+
+def client_of(app, shop):
+    """Return the store with a client of its own, for a thread."""
+    return SimpleNamespace(client=app.test_client(), headers=shop.headers)
+
+
+def test_refund_reaches_the_account_that_the_user_was_merged_into(free, database):
+    spent = use(free, 30)
+    put_user(free, 5)
+    sign_in(free, 5)
+    use(free, 8, user={"id": 2})
+    assert merge(free, 2, 5).status_code == 201
+    assert left(free) == [38, 38]
+
+    refund(free, spent)
+
+    assert left(free) == [8, 8]
+
+
+def test_refund_lowers_the_running_window_of_the_user_where_the_guests_was_reset(free):
+    spent = use(free, 30)
+    sign_in(free)
+    reset = free.client.post("/v1/limits/reset", json={"role": "guest"}, headers=headers(free))
+    assert reset.status_code == 200, reset.text
+    back = refund(free, spent)
+
+    assert back["paid_by"]["allowance"] == 30
+    assert left(free) == [0, 0]
+
+
+def test_reset_of_the_user_leaves_their_new_window_alone(free):
+    spent = use(free, 30)
+    sign_in(free)
+    assert free.client.post("/v1/users/2/limits/reset", json={"all": True}, headers=headers(free)).status_code == 200
+    use(free, 6, user={"id": 2})
+
+    refund(free, spent)
+
+    assert left(free) == [6, 6]

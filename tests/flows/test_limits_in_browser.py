@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.limits_form import limit, put
 from tests.support.pages import EMAIL, PASSWORD, add_owner
@@ -45,17 +46,15 @@ def test_grid_of_30_modules_is_saved_on_a_narrow_screen(page, shop):
     cell.press("Enter")
 
     error = page.locator("td .grid__error")
-    error.wait_for()
-    assert error.inner_text() == "Can be read in two ways: write it without separators."
-    assert page.get_by_label("Chat: Guests", exact=True).input_value() == "unlimited"
+    expect(error).to_have_text("Can be read in two ways: write it without separators.")
+    expect(page.get_by_label("Chat: Guests", exact=True)).to_have_value("unlimited")
     cell.fill("5,000")
     page.get_by_role("button", name="Preview on last month’s use").press("Enter")
     page.get_by_role("heading", name="On last month’s use, 0 users would have been stopped").wait_for()
-    assert cell.input_value() == "5,000"
+    expect(cell).to_have_value("5,000")
     cell.press("Enter")
 
-    page.get_by_role("status").wait_for()
-    assert page.get_by_role("status").inner_text() == "2 modules were saved. The limits apply from now on."
+    expect(page.get_by_role("status")).to_have_text("2 modules were saved. The limits apply from now on.")
     assert limit(shop, "feature_29")["rules"] == {"user": 5000}
     assert limit(shop)["rules"] == {"guest": "unlimited"}
 
@@ -63,8 +62,8 @@ def test_grid_of_30_modules_is_saved_on_a_narrow_screen(page, shop):
 def test_rows_are_shown_as_cards_with_their_columns_named(page):
     names = page.locator("tbody tr").first.locator("td").evaluate_all("cells => cells.map(cell => cell.dataset.label)")
     assert names == ["Resets each", "Guests", "Users"]
-    assert page.get_by_label("Message when used up, Chat", exact=True).is_visible()
-    assert page.locator("[aria-current=page]").inner_text() == "Limits"
+    expect(page.get_by_label("Message when used up, Chat", exact=True)).to_be_visible()
+    expect(page.locator("[aria-current=page]")).to_have_text("Limits")
 
 
 def test_grid_with_eight_roles_keeps_modules_and_messages_in_sight(page, shop):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.factories import balance_of, deliver, give, line, order, put_package, put_user, spend
 from tests.support.pages import EMAIL, PASSWORD, add_owner
@@ -66,8 +66,8 @@ def test_balance_is_edited_without_script_and_without_a_mouse(address, context, 
     _press(page, "Enter")
     page.wait_for_url("**changed=2*")
 
-    assert page.get_by_role("status").first.inner_text() == "The balance of user 2 changed from 5,000 to 4,321 tokens."
-    assert "changed" in page.locator("tr.is-changed").inner_text()
+    expect(page.get_by_role("status").first).to_have_text("The balance of user 2 changed from 5,000 to 4,321 tokens.")
+    expect(page.locator("tr.is-changed")).to_contain_text("changed")
     assert balance_of(people, 2) == 4321
 
 
@@ -120,11 +120,11 @@ def test_every_control_has_a_name(address, context, people, engine):
         role = text.split(" ")[0].rstrip(":")
         if role in {"link", "button", "textbox", "searchbox", "meter", "navigation", "region", "table"}:
             assert '"' in text or role == "table", text
-    assert page.get_by_role("textbox", name="Tokens", exact=True).input_value() == "5,000"
-    assert page.get_by_role("textbox", name="Reason").count() == 2
-    assert page.get_by_role("columnheader", name="Balance").count() == 1
-    assert page.get_by_role("searchbox", name="Search").count() == 1
-    assert page.locator("h1").count() == 1
+    expect(page.get_by_role("textbox", name="Tokens", exact=True)).to_have_value("5,000")
+    expect(page.get_by_role("textbox", name="Reason")).to_have_count(2)
+    expect(page.get_by_role("columnheader", name="Balance")).to_have_count(1)
+    expect(page.get_by_role("searchbox", name="Search")).to_have_count(1)
+    expect(page.locator("h1")).to_have_count(1)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
@@ -147,9 +147,9 @@ def test_widget_reads_well_on_a_foreign_page(app, browser, people, engine, schem
     assert page.evaluate("getComputedStyle(document.querySelector('#outside')).fontSize") == "40px"
     meter = page.get_by_role("meter", name="Chat")
     assert 5 <= meter.bounding_box()["height"] <= 10
-    assert not page.get_by_text("Bestellung 1").is_visible()
+    expect(page.get_by_text("Bestellung 1")).to_be_hidden()
     page.get_by_text("Käufe").click()
-    assert page.get_by_text("Bestellung 1").is_visible()
+    expect(page.get_by_text("Bestellung 1")).to_be_visible()
     assert asked == []
     context.close()
 

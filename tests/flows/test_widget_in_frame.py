@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask, request
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
 from tests.factories import give
@@ -43,10 +43,10 @@ def test_widget_is_shown_on_the_stores_own_sites_only(shop, address: str, browse
     page.goto(f"http://127.0.0.1:{port}/?url={url}")
     shown = page.frame_locator("iframe")
 
-    assert shown.locator(".token-bridge__balance").inner_text() == "1,234"
+    expect(shown.locator(".token-bridge__balance")).to_have_text("1,234")
     corner = "element => getComputedStyle(element).borderTopLeftRadius"
     assert shown.locator(".token-bridge").evaluate(corner) == "12px"
     page.goto(f"http://localhost:{port}/?url={url}")
     page.wait_for_load_state()
-    assert page.frame_locator("iframe").locator(".token-bridge").count() == 0
+    expect(page.frame_locator("iframe").locator(".token-bridge")).to_have_count(0)
     context.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import deliver, line, order, put_package, put_user, spend
 from tests.support.host_pages import APPEARANCE, HAS_SHADOW, INSERT, PLAIN, THEMES, host_page, visit
@@ -158,13 +158,13 @@ def test_details_open_by_keyboard_without_scripts(shared: SharedApp, browser: Br
     page = context.new_page()
     visit(page, host_page(widget(shared), PLAIN))
     purchase = page.get_by_text("Order 1", exact=True)
-    assert not purchase.is_visible()
+    expect(purchase).to_be_hidden()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
 
-    purchase.wait_for()
-    assert page.locator(".token-bridge__balance").inner_text() == "199,050"
+    expect(purchase).to_be_visible()
+    expect(page.locator(".token-bridge__balance")).to_have_text("199,050")
     context.close()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.missing import require
 
@@ -24,6 +24,9 @@ _FLAGS = (
     "--disable-sync",
 )
 
+_WAIT_MILLISECONDS = 15_000
+"""How long `expect(...)` waits for a page; a busy machine needs more than the five seconds of playwright."""
+
 
 def chromium_path() -> Path | None:
     """Return the system's Chromium, or None if there is none; playwright's own download is never used."""
@@ -38,6 +41,7 @@ def open_browser() -> Iterator[Browser]:
     A launch takes most of a second: use it in a session fixture. Without Chromium the test is skipped (fails in CI).
     """
     path = chromium_path()
+    expect.set_options(timeout=_WAIT_MILLISECONDS)
     require("a browser", path is not None, f"none of {', '.join(_NAMES)} is on the PATH")
     with tempfile.TemporaryDirectory(prefix="bridge-browser-", ignore_cleanup_errors=True) as home:
         # Chromium and fontconfig write into the home directory, which tests must leave alone.

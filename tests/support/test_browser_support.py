@@ -1,4 +1,5 @@
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.browser import chromium_path, open_browser
 
@@ -9,8 +10,8 @@ def test_browser_shows_a_page(browser):
     page = browser.new_page()
     page.set_content("<title>Credits</title><p>100 000 tokens</p>")
 
-    assert page.title() == "Credits"
-    assert page.inner_text("p") == "100 000 tokens"
+    expect(page).to_have_title("Credits")
+    expect(page.locator("p")).to_have_text("100 000 tokens")
     page.close()
 
 

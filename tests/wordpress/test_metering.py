@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 
+from tests.support.wordpress import PASSWORD
 from tests.wordpress.conftest import connect
 
 pytestmark = pytest.mark.xdist_group("wordpress")
@@ -191,3 +192,55 @@ def test_forged_and_old_events_are_refused(connected_site, bridge):
     assert send_event(connected_site, secret, event, at=time.time() - 3600) == 401
     connect(connected_site, bridge)
     assert send_event(connected_site, secret, event) == 401
+
+
+def sign_in(session, site, name):
+    """Sign a browser in, as the form of WordPress does."""
+    session.cookies.set("wordpress_test_cookie", "WP Cookie check", domain="127.0.0.1")
+    form = {"log": name, "pwd": PASSWORD, "testcookie": "1"}
+    answer = session.post(f"{site.url}/wp-login.php", data=form, timeout=30, allow_redirects=False)
+    assert answer.status_code == 302, answer.text
+
+
+def used(bridge, user):
+    """Return what counts of a user's free chat."""
+    limits = bridge.call("GET", f"users/{user}").json()["limits"]
+    return next(limit["used"] for limit in limits if limit["module"] == "chat")
+
+
+def test_use_of_a_visitor_counts_for_the_user_they_sign_in_as(connected_site, bridge):
+    bridge.call("PUT", "limits/chat", {"period": "daily", "rules": {"guest": 50, "user": 100}})
+    user = connected_site.add_user("former_guest")
+    session = requests.Session()
+    session.get(connected_site.url + "/?guest_of_the_tests", timeout=30)
+    assert "token_bridge_guest" in session.cookies
+    connect(connected_site, bridge, url="http://127.0.0.1:1")
+
+    sign_in(session, connected_site, "former_guest")
+    connected_site.run_background()
+    assert "token_bridge_guest" not in session.cookies
+    connect(connected_site, bridge)
+    # Without a cookie there is nothing to bring along a second time.
+    session.get(connected_site.url + "/", timeout=30)
+    connected_site.run("do_action('token_bridge_send');")
+
+    assert used(bridge, user) == 30
+
+
+def test_registration_and_other_ways_to_sign_in_bring_the_use_along(connected_site, bridge):
+    bridge.call("PUT", "limits/chat", {"period": "daily", "rules": {"guest": 50, "user": 100}})
+    found = {}
+    for name, sign_in_by in (("registered", "wp_set_auth_cookie"), ("by_another_way", "wp_set_current_user")):
+        found[name] = connected_site.add_user(name)
+        session = requests.Session()
+        session.get(connected_site.url + "/?guest_of_the_tests", timeout=30)
+        query = f"/?sign_in_of_the_tests={sign_in_by}&id={found[name]}"
+        session.get(connected_site.url + query, timeout=30)
+        assert "token_bridge_guest" not in session.cookies
+    forged = requests.get(
+        connected_site.url + query, cookies={"token_bridge_guest": f"{'0' * 32}.{'0' * 32}"}, timeout=30
+    )
+    connected_site.run_background()
+
+    assert forged.status_code == 200
+    assert [used(bridge, user) for user in found.values()] == [30, 30]

@@ -13,7 +13,7 @@ from bridge.storage.accounts import accounts
 from bridge.storage.accounts.accounts import AccountKey
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection, TryAgain
-from bridge.storage.metering import holds, spends
+from bridge.storage.metering import guest_uses, holds, spends
 from bridge.storage.metering.spends import Owner
 
 _known: Memory[AccountKey, int] = Memory(most=100_000)
@@ -59,7 +59,7 @@ def _visible(owner: Owner | None, caller: Principal) -> int | None:
 
 
 def lock(connection: Connection, requests: Sequence[AnyRequest], found: Sequence[int | None]) -> dict[int, Account]:
-    """Lock the accounts of requests, and those they were merged into, in id order.
+    """Lock the accounts of requests, those they were merged into, and those guests signed in as, in id order.
 
     Raises `TryAgain` where a merge was not known to this process: the next attempt
     locks both accounts at once.
@@ -67,6 +67,7 @@ def lock(connection: Connection, requests: Sequence[AnyRequest], found: Sequence
     moved = _merged.of(connection)
     wanted = {id_ for id_ in found if id_ is not None}
     wanted |= {request.caller.account_id for request in requests if request.caller.account_id is not None}
+    wanted |= guest_uses.users_of(connection, refunded) if (refunded := refunded_ids(requests, found)) else set()
     wanted |= {moved[id_] for id_ in wanted if id_ in moved}
     locked = accounts.lock(connection, wanted, with_merged=True)
     fresh = {
@@ -78,6 +79,12 @@ def lock(connection: Connection, requests: Sequence[AnyRequest], found: Sequence
         _merged.keep(connection, fresh)
         raise TryAgain("an account was merged into another one meanwhile")
     return locked
+
+
+def refunded_ids(requests: Sequence[AnyRequest], found: Sequence[int | None]) -> set[int]:
+    """Return the accounts whose spends are refunded."""
+    both = zip(requests, found, strict=True)
+    return {id_ for request, id_ in both if isinstance(request, RefundRequest) and id_ is not None}
 
 
 def check(

@@ -21,13 +21,13 @@ from bridge.domain.metering.spends import Receipt
 from bridge.domain.stores.principals import Principal, UnverifiedCaller
 from bridge.rendering.documents import serialize
 from bridge.rendering.receipts import receipt_document
-from bridge.services.metering import account_lookup, charge, confirmations, holds, merged, refunds
+from bridge.services.metering import account_lookup, charge, confirmations, guest_refunds, holds, merged, refunds
 from bridge.services.metering.funding import funding_of, over_cap
 from bridge.services.metering.refusals import RefusedRequest, refuse
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
 from bridge.services.stores import access_keys
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import policies
+from bridge.storage.metering import guest_uses, policies
 from bridge.storage.metering.idempotency import KeyPlace
 
 MAX_REQUESTS = 1000
@@ -70,12 +70,16 @@ def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
     work = open_unit(connection, _wanted(connection, requests, locked_ids, locked), now=now)
     if any(account.merged_into is not None for account in locked.values()):
         merged.read(connection, work)
+    if refunded := account_lookup.refunded_ids(requests, locked_ids):
+        guest_refunds.read(connection, work, refunded)
     if any(account.confirm_paid for account in locked.values()):
         confirmations.read(connection, work)
     charge.read_days(connection, work, requests)
     account_lookup.check(connection, requests, locked_ids, work.accounts, work.holds)
     replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]
     close_unit(connection, work)
+    if work.guest_uses.changed_windows:
+        guest_uses.write(connection, work.guest_uses)
     if work.new_confirmations:
         confirmations.write(connection, work)
     return replies

@@ -16,7 +16,7 @@ from bridge.storage.metering.carried_uses import CarriedKey
 def read(connection: Connection, work: UnitOfWork) -> None:
     """Read what belongs to the merges of the batch's accounts, some of which were merged."""
     into = {id_: account.merged_into for id_, account in work.accounts.items() if account.merged_into is not None}
-    work.carried = carried_uses.uses(connection, into.values())
+    work.carried |= carried_uses.uses(connection, into.values())
     work.merge_ids = merges.ids_of(connection, into)
 
 

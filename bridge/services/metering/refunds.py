@@ -11,7 +11,7 @@ from bridge.domain.metering.commands import RefundRequest
 from bridge.domain.metering.errors import RefundTooLarge, UnknownSpend
 from bridge.domain.metering.funding import Decision, GivenBack, PlanPart, give_back, left_of_parts, split_plan
 from bridge.domain.metering.spends import Receipt, Refund, Spend
-from bridge.services.metering import merged
+from bridge.services.metering import guest_refunds, merged
 from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.ids import new_id
 
@@ -56,6 +56,8 @@ def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tok
 
 def _is_open(work: UnitOfWork, account: Account, spend: Spend) -> bool:
     """Return whether one of the windows the spend's allowance counted in is still a running one."""
+    if guest_refunds.is_open(work, spend):
+        return True
     # The rule of a merged account may have gone to the account it was merged into.
     if account.merged_into is None and work.allowance_of(account, spend.module) is None:
         return False
@@ -109,6 +111,7 @@ def _give_back_use(work: UnitOfWork, account: Account, spend: Spend, tokens: int
     for key in spend.window_keys:
         # A window that closed long ago may be pruned.
         if key in work.uses:
+            guest_refunds.give_back_use(work, spend, key, tokens)
             work.use_window(key, running.get(key, work.now), -tokens)
 
 

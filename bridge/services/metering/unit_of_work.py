@@ -41,6 +41,7 @@ from bridge.storage.events import outbox
 from bridge.storage.metering import carried_uses, holds, idempotency, limits, manual_resets, overrides, plans, spends
 from bridge.storage.metering.carried_uses import CarriedKey
 from bridge.storage.metering.confirmations import ConfirmationKey
+from bridge.storage.metering.guest_uses import GuestUses
 from bridge.storage.metering.idempotency import KeyPlace
 from bridge.storage.metering.spends import UsagePlace
 from bridge.storage.sites import sites
@@ -110,6 +111,7 @@ class UnitOfWork:
     day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
     carried: dict[CarriedKey, int] = field(default_factory=dict)
     changed_carried: set[CarriedKey] = field(default_factory=set)
+    guest_uses: GuestUses = field(default_factory=GuestUses)
     merge_ids: dict[int, int] = field(default_factory=dict)
     confirmations: dict[ConfirmationKey, datetime] = field(default_factory=dict)
     new_confirmations: set[ConfirmationKey] = field(default_factory=set)

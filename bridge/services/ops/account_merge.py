@@ -34,7 +34,7 @@ from bridge.storage.accounts.merges import Merge as Merge
 from bridge.storage.accounts.merges import MergedUser as MergedUser
 from bridge.storage.engine.database import Connection, TryAgain
 from bridge.storage.engine.ids import new_id
-from bridge.storage.metering import carried_uses, plans, policies
+from bridge.storage.metering import carried_uses, guest_uses, plans, policies
 from bridge.storage.metering.carried_uses import CarriedKey
 from bridge.storage.ops import account_moves
 from bridge.storage.stores import stores
@@ -212,8 +212,10 @@ def _carry_windows(connection: Connection, work: UnitOfWork, policy: Policy, sou
             if used:
                 work.use_window(ours, ends_at, used)
                 _carry(work, (target.id, module, 0, starts_at, counter), used)
+            guest_uses.move(connection, theirs, into=ours)
             if starts_at != theirs[2]:
                 account_moves.move_hold_windows(connection, theirs, into=starts_at)
+    guest_uses.drop(connection, source.id)
 
 
 def _carry_plans(connection: Connection, work: UnitOfWork, policy: Policy, source: Account, target: Account) -> None:

@@ -19,7 +19,7 @@ from bridge.storage.accounts.tables import role_changes
 from bridge.storage.admin.tables import bulk_changes, bulk_rows
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.events.tables import outbox
-from bridge.storage.metering.tables import idempotency_keys, modules, window_uses
+from bridge.storage.metering.tables import guest_uses, idempotency_keys, modules, window_uses
 from bridge.storage.portal.tables import passes, portal_sessions
 from bridge.storage.shop.tables import deliveries
 
@@ -48,7 +48,10 @@ def forget_deliveries(connection: Connection, *, before: datetime, limit: int) -
 
 
 def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Delete the use of windows that ended before a moment, at most `limit` rows; returns how many."""
+    """Delete the use of windows that ended before a moment, at most `limit` rows; returns how many.
+
+    Of guests who signed in, what was counted toward users goes as well.
+    """
     removed = 0
     known = connection.execute(select(modules.c.key).distinct()).scalars().all()
     for module, counter in product(known, _COUNTERS):
@@ -64,7 +67,8 @@ def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
                 order_by=window_uses.c.starts_at,
                 limit=limit - removed,
             )
-    return removed
+    ends_at = guest_uses.c.ends_at
+    return removed + _delete(connection, guest_uses, ends_at < before, order_by=ends_at, limit=limit - removed)
 
 
 def forget_passes(connection: Connection, *, before: datetime, limit: int) -> int:

@@ -127,25 +127,6 @@ def set_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mappin
     _SET_USES.write(connection, [(*key, ends[key], tokens) for key, tokens in sorted(used.items())])
 
 
-def passed_on(connection: Connection, account_id: int) -> dict[WindowKey, int]:
-    """Return the use of a guest's windows that was counted toward a user; windows without any are left out."""
-    mine = (window_uses.c.account_id == account_id, window_uses.c.passed_on > 0)
-    rows = connection.execute(select(window_uses).where(*mine))
-    return {(row.account_id, row.module, row.starts_at, row.counter): row.passed_on for row in rows}
-
-
-def set_passed_on(connection: Connection, passed: Mapping[WindowKey, int]) -> None:
-    """Write how much of a locked guest's use was counted toward a user."""
-    for (account_id, module, starts_at, counter), tokens in passed.items():
-        same = (
-            window_uses.c.account_id == account_id,
-            window_uses.c.module == module,
-            window_uses.c.starts_at == starts_at,
-            window_uses.c.counter == counter,
-        )
-        connection.execute(update(window_uses).where(*same).values(passed_on=tokens))
-
-
 def _rules(connection: Connection, table: Table, store_id: int) -> dict[str, dict[str, Rule]]:
     rules: dict[str, dict[str, Rule]] = {}
     for row in connection.execute(select(table).where(table.c.store_id == store_id)):

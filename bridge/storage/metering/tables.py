@@ -286,6 +286,31 @@ carried_uses = Table(
 )
 
 
+# The part of a guest's window that counts for a user, since the guest signed in as them: part of the `used` of
+# `carried_uses`. A refund of a spend of the guest lowers both, and the guest's own window.
+guest_uses = Table(
+    "guest_uses",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("guest_id", ForeignKey(accounts.c.id), nullable=False),
+    Column("account_id", ForeignKey(accounts.c.id), nullable=False),
+    Column("module", String(64), nullable=False),
+    Column("counter", SmallInteger, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    # The start of the user's window, which an admin may have reset.
+    Column("into_starts_at", Instant, nullable=False),
+    Column("tokens", BIG, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("tokens >= 0", name="tokens"),
+    CheckConstraint("counter in (0, 1)", name="counter"),
+    Index("ix_guest_uses_guest", "guest_id"),
+    Index("ix_guest_uses_account", "account_id"),
+    # Finds the rows of windows that are over.
+    Index("ix_guest_uses_ends_at", "ends_at"),
+)
+
+
 spends = Table(
     "spends",
     metadata,

@@ -39,6 +39,7 @@ LISTS: Mapping[str, Table] = {
     "usage": metering_tables.usage_days,
     "free_use": metering_tables.window_uses,
     "carried_use": metering_tables.carried_uses,
+    "guest_use": metering_tables.guest_uses,
     "own_limits": metering_tables.limit_overrides,
     "limit_resets": metering_tables.limit_resets,
     "confirmations": metering_tables.paid_confirmations,

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -243,7 +244,7 @@ def _more(nest: Nest) -> dict[str, Select[Any]]:
             packages.c.variation_id,
             packages.c.name,
             packages.c.plan,
-            packages.c.months,
+            case((packages.c.admin_tokens.is_(None), packages.c.shop_months), else_=packages.c.months).label("months"),
             packages.c.price,
             _OFFERED.label("tokens"),
         )

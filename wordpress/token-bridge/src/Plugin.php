@@ -26,6 +26,7 @@ use TokenBridge\Ai\BuyNotice;
 use TokenBridge\Ai\LimitsTable;
 use TokenBridge\Cli\Commands;
 use TokenBridge\Events\EventReceiver;
+use TokenBridge\Metering\GuestSignIn;
 use TokenBridge\Metering\Proxy;
 use TokenBridge\Orders\ChangeWatcher;
 use TokenBridge\Orders\Completion;
@@ -111,6 +112,7 @@ final class Plugin {
 			$this->services->sender(),
 			new EventReceiver( $this->services->connection_option() ),
 			new Proxy( $this->services ),
+			new GuestSignIn( $this->services->connection(), $this->services->outbox() ),
 			new GrantAction( $this->services->outbox() ),
 			new GrantNotes(),
 			new MyAccountTab( $this->services ),

@@ -52,7 +52,9 @@ class ExportOut(Answer):
     free_use: Rows
     """Free use of each window of a limit."""
     carried_use: Rows
-    """Use that came with merged users."""
+    """Use that came with merged users and with guests who signed in."""
+    guest_use: Rows
+    """The part of it that came with guests."""
     own_limits: Rows
     """Limits set for the user alone."""
     limit_resets: Rows

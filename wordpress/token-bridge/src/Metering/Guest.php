@@ -45,16 +45,25 @@ final class Guest {
 			return self::known();
 		}
 		self::$id = bin2hex( random_bytes( 16 ) );
-		setcookie( self::COOKIE, self::$id . '.' . self::sign( self::$id ), self::cookie_options() );
+		setcookie( self::COOKIE, self::$id . '.' . self::sign( self::$id ), self::cookie_options( time() + YEAR_IN_SECONDS ) );
 		return self::$id;
+	}
+
+	/**
+	 * Ends the cookie: from now on, this browser has no ID.
+	 */
+	public static function forget(): void {
+		self::$id = '';
+		unset( $_COOKIE[ self::COOKIE ] );
+		setcookie( self::COOKIE, '', self::cookie_options( time() - YEAR_IN_SECONDS ) );
 	}
 
 	/**
 	 * @return array<string, mixed>
 	 */
-	private static function cookie_options(): array {
+	private static function cookie_options( int $expires ): array {
 		return [
-			'expires'  => time() + YEAR_IN_SECONDS,
+			'expires'  => $expires,
 			'path'     => COOKIEPATH ? COOKIEPATH : '/',
 			'domain'   => (string) COOKIE_DOMAIN,
 			'secure'   => is_ssl(),

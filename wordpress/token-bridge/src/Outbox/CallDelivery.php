@@ -12,7 +12,7 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
 /**
- * Repeats a capture, release, refund or grant with its idempotency key, so it counts once whatever happened before.
+ * Sends a capture, release, refund, grant or sign-in of a guest with its idempotency key, so it counts once whatever happened before.
  */
 final class CallDelivery implements Delivery {
 
