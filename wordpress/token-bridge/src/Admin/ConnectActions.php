@@ -10,6 +10,7 @@ namespace TokenBridge\Admin;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Connection\Sentences;
 use TokenBridge\Feature;
+use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use WP_Error;
 
@@ -53,6 +54,10 @@ final class ConnectActions implements Feature {
 	 * @return string|WP_Error
 	 */
 	public function connect( array $values ) {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		return $this->completed( $this->services->connector()->connect( $values['code'] ) );
 	}
 
@@ -61,6 +66,10 @@ final class ConnectActions implements Feature {
 	 * @return string|WP_Error
 	 */
 	public function link( array $values ) {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		return $this->completed( $this->services->connector()->link( $values['url'], $values['code'] ) );
 	}
 
@@ -88,7 +97,14 @@ final class ConnectActions implements Feature {
 		return $this->decide_past( 'skip', __( 'Orders that were placed before the connection grant no tokens. You can change that in the console.', 'token-bridge' ) );
 	}
 
-	public function disconnect(): string {
+	/**
+	 * @return string|WP_Error
+	 */
+	public function disconnect() {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		$this->services->setup()->undo();
 		return __( 'This site is disconnected.', 'token-bridge' );
 	}
