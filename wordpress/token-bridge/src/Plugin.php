@@ -114,7 +114,7 @@ final class Plugin {
 			new Shortcodes( $this->services ),
 			new Block( $this->services ),
 			new Uncacheable(),
-			new FragmentDropper( $this->services->fragment_cache() ),
+			new FragmentDropper( $this->services->fragment_cache(), $this->services->connection() ),
 			$this->services->sender(),
 			new EventReceiver( $this->services->connection_option() ),
 			new Proxy( $this->services ),

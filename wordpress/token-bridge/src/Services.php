@@ -34,6 +34,8 @@ use TokenBridge\Transfer\PackageSource;
 use TokenBridge\Transfer\Transfer;
 use TokenBridge\Transfer\UserSource;
 use TokenBridge\Users\UserList;
+use TokenBridge\Widget\AccountMaker;
+use TokenBridge\Widget\BridgeMaker;
 use TokenBridge\Widget\FragmentCache;
 use TokenBridge\Widget\FragmentSource;
 use TokenBridge\Widget\Widget;
@@ -132,6 +134,8 @@ final class Services {
 	}
 
 	public function widget(): Widget {
-		return new Widget( $this->connection(), new FragmentSource( $this->transport(), $this->fragment_cache() ) );
+		$connection = $this->connection();
+		$maker      = $connection->is_linked_site() ? new AccountMaker( $this->transport() ) : new BridgeMaker( $this->transport() );
+		return new Widget( $connection, new FragmentSource( $maker, $this->fragment_cache() ) );
 	}
 }
