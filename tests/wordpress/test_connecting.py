@@ -122,7 +122,7 @@ def test_owner_decides_about_orders_from_before_the_connection(new_site, new_cod
         stores.answer_history(connection, store, "ask", actor="test", now=utcnow())
 
     page = submit(new_site, "connect", code=new_code())
-    assert checks(page)["past_orders"] == "waiting"
+    assert checks(page)["past_orders"] == "warning"
     page = submit(new_site, "past_skip")
 
     assert "grant no tokens" in notice(page)

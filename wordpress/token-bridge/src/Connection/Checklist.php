@@ -143,7 +143,7 @@ final class Checklist {
 		if ( ! class_exists( 'WooCommerce' ) || 'open' !== ( $steps['history'] ?? '' ) ) {
 			return null;
 		}
-		return new CheckResult( self::PAST_ORDERS, CheckResult::WAITING, __( 'Decide below whether orders that were placed before the connection grant tokens.', 'token-bridge' ) );
+		return new CheckResult( self::PAST_ORDERS, CheckResult::WARNING, __( 'Decide below whether orders that were placed before the connection grant tokens.', 'token-bridge' ) );
 	}
 
 	/**
@@ -155,7 +155,7 @@ final class Checklist {
 	private function seen_by_bridge( array $issues ): array {
 		$found = [];
 		foreach ( array_slice( $issues, 0, self::MAX_ISSUES ) as $issue ) {
-			$found[] = new CheckResult( 'issue', CheckResult::WARNING, ucfirst( (string) ( $issue['sentence'] ?? '' ) ) );
+			$found[] = new CheckResult( 'issue', CheckResult::WARNING, ucfirst( rtrim( (string) ( $issue['sentence'] ?? '' ), '.' ) ) . '.' );
 		}
 		return $found;
 	}
