@@ -151,6 +151,7 @@ def test_without_webhooks_the_plugin_alone_delivers(connected_shop, plugin):
 
     changed = connected_shop.client.put("/v1/store", json={"deliveries": "plugin"}, headers=plugin)
     assert changed.get_json()["deliveries"] == "plugin"
+    assert not any(code.value.startswith("webhook") for code in connected_shop.faults())
     connected_shop.watch()
 
     assert not connected_shop.shop.webhooks
