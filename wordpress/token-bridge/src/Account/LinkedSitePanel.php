@@ -12,6 +12,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Sentences;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Prints the balance that this site draws on, its own use and cap, and how to unlink it.
  */

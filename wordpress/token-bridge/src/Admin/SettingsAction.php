@@ -9,6 +9,8 @@ namespace TokenBridge\Admin;
 
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 final class SettingsAction extends PostHandler {
 
 	/** @var Settings */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Bridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends requests with WordPress's own HTTP functions, so that proxies and filters of the site apply.
  */

@@ -7,6 +7,10 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for a row that only one request may insert.
+
 /**
  * A lock in the options table, whose unique index lets one of two requests in. It ends by itself after two minutes.
  */

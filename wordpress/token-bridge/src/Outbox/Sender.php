@@ -11,6 +11,8 @@ use TokenBridge\Background\Queues;
 use TokenBridge\Connection\Lock;
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends what waits in the outbox, in the background, until each row was accepted.
  *

@@ -16,6 +16,8 @@ use TokenBridge\Connection\Lock;
 use TokenBridge\Connection\Sentences;
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends all users and packages in the background, page by page, and continues after interruptions.
  */

@@ -9,6 +9,8 @@ namespace TokenBridge\Widget;
 
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Drops a user's fragments when an order or a spend of theirs passes.
  */

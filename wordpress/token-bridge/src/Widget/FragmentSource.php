@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Answer;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Returns the fresh fragment, asks the bridge for a new one, or falls back to the last known one.
  */
