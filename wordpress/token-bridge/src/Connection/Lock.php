@@ -16,7 +16,8 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Lock {
 
-	private const SECONDS = 120;
+	/** Seconds after which a lock ends that was not freed. */
+	public const SECONDS = 120;
 
 	/** @var string */
 	private $name;
