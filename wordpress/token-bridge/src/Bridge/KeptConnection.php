@@ -9,6 +9,8 @@ namespace TokenBridge\Bridge;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.WP.AlternativeFunctions -- WordPress sends the requests; it has no function to share their connection.
+
 /**
  * Lets the requests to the bridge share their connection while PHP handles one page, so that a hold and its capture
  * need one TLS handshake. Without cURL each request opens its own.
@@ -44,7 +46,7 @@ final class KeptConnection {
 	 */
 	public static function share( $handle, $arguments ): void {
 		if ( ! empty( $arguments[ self::ARGUMENT ] ) ) {
-			curl_setopt( $handle, CURLOPT_SHARE, self::handle() ); // phpcs:ignore WordPress.WP.AlternativeFunctions -- WordPress sends; this shares its connection.
+			curl_setopt( $handle, CURLOPT_SHARE, self::handle() );
 		}
 	}
 
