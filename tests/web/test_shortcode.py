@@ -70,7 +70,62 @@ def test_widget_shows_what_was_chosen_unless_a_request_says_otherwise(client, sh
     assert "token-bridge--summary" in widget("&view=summary")
 
 
+LOOK = "intro=All+%C3%A9+in+one&theme=dark&accent=%230A7&heading=3&buy_url=/buy?from%3Dpage%26x%3D1"
+LOOK_ATTRIBUTES = 'intro="All é in one" theme="dark" accent="#00aa77" heading="3"'
+
+
+def test_look_introduction_and_address_are_written_saved_and_followed(client, shop):
+    form = read(client.get(f"{PAGE}?module=chat&view=summary&buy=1&{LOOK}")).form("shortcode")
+    assert send(client, form).status_code == 303
+
+    assert shown(client.get(PAGE)) == (
+        f'[token_usage modules="chat" view="summary" {LOOK_ATTRIBUTES} purchasehistory="false"'
+        ' buycreditsurl="/buy?from=page&x=1"]'
+    )
+    put_user(shop, 2)
+
+    def widget(query=""):
+        return shop.client.get(f"/v1/widget?user_id=2{query}", headers=shop.headers).text
+
+    text = widget()
+    assert 'data-theme="dark" data-accent="00aa77"' in text
+    assert '<h3 class="token-bridge__heading">Your tokens</h3>' in text
+    assert "All é in one" in text
+    assert 'href="/buy?from=page&amp;x=1"' in text
+    asked = widget("&theme=auto&accent=%23123456&heading=5&intro=&buycreditsurl=/other")
+    assert "data-theme" not in asked.partition(">")[0]
+    assert 'data-accent="123456"' in asked
+    assert "<h5" in asked
+    assert "All é in one" not in asked
+    assert 'href="/other"' in asked
+
+
+def test_balance_has_no_other_attribute(client, shop):
+    page = client.get(f"{PAGE}?module=chat&view=balance&title=My+tokens&{LOOK}")
+    assert shown(page) == '[token_usage view="balance"]'
+    send(client, read(page).form("shortcode"))
+    put_user(shop, 2)
+
+    assert "token-bridge--balance" in shop.client.get("/v1/widget?user_id=2", headers=shop.headers).text
+
+
+def test_choice_of_an_earlier_version_has_the_usual_look(client, database, shop):
+    stored = '{"modules": ["chat"], "view": "full", "title": "", "purchasehistory": true, "buycredits": true'
+    with database.transaction() as connection:
+        statement = "update stores set shortcode = '" + stored + ', "buycreditslabel": ""}\''
+        connection.exec_driver_sql(statement)
+
+    assert shown(client.get(PAGE)) == '[token_usage modules="chat"]'
+
+
 BAD = [
+    ("module=chat&view=full&theme=x", "theme"),
+    ("module=chat&view=full&heading=1", "heading"),
+    ("module=chat&view=full&heading=%C2%B2", "heading"),
+    ("module=chat&view=full&accent=red", "accent"),
+    ("module=chat&view=full&buy_url=javascript:alert(1)", "buy_url"),
+    ("module=chat&view=full&buy_url=//elsewhere.example", "buy_url"),
+    ("module=chat&view=full&intro=" + "x" * 301, "intro"),
     ("module=chat&view=x", "view"),
     ("view=full", "module"),
     ("module=chat&view=full&title=a%22b", "title"),
@@ -86,6 +141,8 @@ def test_invalid_choice_is_kept_in_the_form_and_not_saved(client, values, field)
 
     assert page.status_code == 200
     assert read(page).alerts
+    if field != "module":
+        assert f'id="{field}-error"' in page.text
     assert not [form for form in read(page).forms if "csrf_token" in form.fields and "view" in form.fields]
     token = read(page).form("sign-out").fields["csrf_token"]
     sent = client.post(PAGE, data=f"csrf_token={token}&{values}", content_type="application/x-www-form-urlencoded")

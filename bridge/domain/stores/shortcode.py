@@ -6,37 +6,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VIEWS = ("full", "summary")
+VIEWS = ("full", "summary", "balance")
+THEMES = ("auto", "light", "dark")
+HEADINGS = (2, 3, 4, 5, 6)
 MAX_TEXT = 100
+"""The longest title and label."""
+MAX_INTRO = 300
+MAX_URL = 500
 FORBIDDEN = '"[]<>'
 """Characters that end an attribute or the shortcode itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shortcode:
-    """The content of the widget: `modules` in this order, or all of the store if empty.
+    """Content and look of the widget: `modules` in this order, or all of the store if empty.
 
-    An empty `title` or `buy_label` stands for the widget's own words.
+    An empty `title` or `buy_label` stands for the widget's own words, an empty `accent`
+    for its own color, and an empty `buy_url` for the store's page. `heading` is the
+    level of the title's heading, 2 to 6; 0 for the usual one.
     """
 
     modules: tuple[str, ...] = ()
     view: str = "full"
     title: str = ""
+    intro: str = ""
+    theme: str = "auto"
+    accent: str = ""
+    heading: int = 0
     shows_purchases: bool = True
     shows_buy: bool = True
     buy_label: str = ""
+    buy_url: str = ""
 
     @property
     def text(self) -> str:
         """Return the shortcode, with an attribute for each value that is not the usual one."""
-        attributes = [
-            ("modules", ",".join(self.modules)),
-            ("view", "" if self.view == "full" else self.view),
-            ("title", self.title),
-            ("purchasehistory", "" if self.shows_purchases else "false"),
-            ("buycredits", "" if self.shows_buy else "false"),
-            ("buycreditslabel", self.buy_label if self.shows_buy else ""),
-        ]
+        attributes = [("view", "" if self.view == "full" else self.view)]
+        # The balance alone looks like the text around it.
+        if self.view != "balance":
+            attributes = [
+                ("modules", ",".join(self.modules)),
+                *attributes,
+                ("title", self.title),
+                ("intro", self.intro),
+                ("theme", "" if self.theme == "auto" else self.theme),
+                ("accent", self.accent),
+                ("heading", str(self.heading or "")),
+                ("purchasehistory", "" if self.shows_purchases else "false"),
+                ("buycredits", "" if self.shows_buy else "false"),
+                ("buycreditslabel", self.buy_label if self.shows_buy else ""),
+                ("buycreditsurl", self.buy_url if self.shows_buy else ""),
+            ]
         return " ".join(["[token_usage", *(f'{name}="{value}"' for name, value in attributes if value)]) + "]"
 
     @property
@@ -46,21 +66,34 @@ class Shortcode:
             "modules": list(self.modules),
             "view": self.view,
             "title": self.title,
+            "intro": self.intro,
+            "theme": self.theme,
+            "accent": self.accent,
+            "heading": self.heading,
             "purchasehistory": self.shows_purchases,
             "buycredits": self.shows_buy,
             "buycreditslabel": self.buy_label,
+            "buycreditsurl": self.buy_url,
         }
 
 
 def read_shortcode(stored: Mapping[str, Any] | None) -> Shortcode:
-    """Return the shortcode of a stored value; the usual one where none is stored."""
+    """Return the shortcode of a stored value; the usual one where none is stored.
+
+    A value from an earlier version has no introduction, look and address.
+    """
     if stored is None:
         return Shortcode()
     return Shortcode(
         modules=tuple(stored["modules"]),
         view=stored["view"],
         title=stored["title"],
+        intro=stored.get("intro", ""),
+        theme=stored.get("theme", "auto"),
+        accent=stored.get("accent", ""),
+        heading=stored.get("heading", 0),
         shows_purchases=stored["purchasehistory"],
         shows_buy=stored["buycredits"],
         buy_label=stored["buycreditslabel"],
+        buy_url=stored.get("buycreditsurl", ""),
     )

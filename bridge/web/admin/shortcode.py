@@ -10,17 +10,26 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from bridge.domain.admin.admins import Role
-from bridge.domain.stores.shortcode import FORBIDDEN, MAX_TEXT, VIEWS, Shortcode
+from bridge.domain.stores.shortcode import FORBIDDEN, HEADINGS, MAX_INTRO, MAX_TEXT, MAX_URL, THEMES, VIEWS, Shortcode
 from bridge.domain.stores.stores import Store
 from bridge.services.metering.overview import get_policy
 from bridge.services.stores import settings, shortcodes
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.context import in_transaction, reading, utcnow
+from bridge.web.widget.accent import read_accent
+from bridge.web.widget.look import read_url
 
 bp = Blueprint("shortcode", __name__, url_prefix="/admin/<store>/credits/shortcode")
 
-_FIELDS = ("title", "buy_label")
+_LENGTHS = {"title": MAX_TEXT, "intro": MAX_INTRO, "buy_label": MAX_TEXT, "buy_url": MAX_URL}
+_FIELDS = (*_LENGTHS, "accent")
+_VIEWS = {
+    "full": "Full, with purchases",
+    "summary": "Summary: balance and free use",
+    "balance": "Balance: the number alone",
+}
+_THEMES = {"auto": "Like the page", "light": "Light", "dark": "Dark"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,24 @@ class ShortcodePage:
     errors: dict[str, str]
     is_saved: bool
     open_questions: str
+    views: dict[str, str]
+    themes: dict[str, str]
+    headings: tuple[tuple[int, str], ...]
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Return the fields that send this choice."""
+        choice = self.choice
+        modules = (("module", module.key) for module in self.modules if module.is_chosen)
+        flags = [("purchases", choice.shows_purchases), ("buy", choice.shows_buy)]
+        return (
+            *modules,
+            ("view", choice.view),
+            ("theme", choice.theme),
+            ("heading", str(choice.heading)),
+            *((name, getattr(choice, name)) for name in _FIELDS),
+            *((name, "1") for name, is_on in flags if is_on),
+        )
 
 
 @bp.get("")
@@ -83,10 +110,13 @@ def _page(slug: str, values: MultiDict[str, str] | None) -> str:
             store=store,
             modules=tuple(ModuleChoice(key, policy.label_of(key), key in chosen) for key in keys),
             choice=choice,
-            typed=typed or {"title": choice.title, "buy_label": choice.buy_label},
+            typed=typed or {name: getattr(choice, name) for name in _FIELDS},
             errors=errors,
             is_saved=choice == store.shortcode and not errors,
             open_questions=count_exceptions(connection, store),
+            views=_VIEWS,
+            themes=_THEMES,
+            headings=((0, "As usual"), *((level, f"Level {level}") for level in HEADINGS)),
         )
     return render_template("admin/shortcode.html", page=page, store=store, admin=current_admin())
 
@@ -94,27 +124,55 @@ def _page(slug: str, values: MultiDict[str, str] | None) -> str:
 def _read(values: MultiDict[str, str], keys: Sequence[str]) -> tuple[Shortcode, dict[str, str]]:
     """Return the choice of a form, and a sentence for each field that is invalid and left out of it."""
     errors: dict[str, str] = {}
-    texts = dict.fromkeys(_FIELDS, "")
-    for name in _FIELDS:
-        text = values.get(name, "").strip()
-        if len(text) > MAX_TEXT or not text.isprintable() or set(text) & set(FORBIDDEN):
-            errors[name] = f"Enter up to {MAX_TEXT} characters in one line, without {' '.join(FORBIDDEN)}"
-        else:
-            texts[name] = text
     wanted = values.getlist("module")
     modules = tuple(key for key in keys if key in wanted)
     if keys and not modules:
         errors["modules"] = "Choose at least one module."
-    view = values.get("view", "")
-    if view not in VIEWS:
-        errors["view"] = f"Choose one of {', '.join(VIEWS)}."
+    texts = {name: _read_text(values, name, most, errors) for name, most in _LENGTHS.items()}
+    if texts["buy_url"] and not read_url(texts["buy_url"]):
+        errors["buy_url"] = "Enter an address that begins with https://, or a path of the site that begins with /."
+        texts["buy_url"] = ""
+    heading = values.get("heading", "0")
+    if heading not in {"0", *map(str, HEADINGS)}:
+        errors["heading"] = f"Choose one of {', '.join(map(str, HEADINGS))}."
+        heading = "0"
     choice = Shortcode(
         # All modules are written as none, so that a new module is shown as well.
         modules=() if len(modules) == len(keys) else modules,
-        view=view if view in VIEWS else VIEWS[0],
+        view=_read_choice(values, "view", VIEWS, errors),
         title=texts["title"],
+        intro=texts["intro"],
+        theme=_read_choice(values, "theme", THEMES, errors),
+        accent=_read_accent(values, errors),
+        heading=int(heading),
         shows_purchases="purchases" in values,
         shows_buy="buy" in values,
         buy_label=texts["buy_label"],
+        buy_url=texts["buy_url"],
     )
     return choice, errors
+
+
+def _read_text(values: MultiDict[str, str], name: str, most: int, errors: dict[str, str]) -> str:
+    text = values.get(name, "").strip()
+    if len(text) > most or not text.isprintable() or set(text) & set(FORBIDDEN):
+        errors[name] = f"Enter up to {most} characters in one line, without {' '.join(FORBIDDEN)}"
+        return ""
+    return text
+
+
+def _read_choice(values: MultiDict[str, str], name: str, known: Sequence[str], errors: dict[str, str]) -> str:
+    """Return one of the known values, the first one if the form has no such field."""
+    value = values.get(name, known[0])
+    if value not in known:
+        errors[name] = f"Choose one of {', '.join(known)}."
+        return known[0]
+    return value
+
+
+def _read_accent(values: MultiDict[str, str], errors: dict[str, str]) -> str:
+    text = values.get("accent", "").strip()
+    accent = read_accent(text)
+    if text and accent is None:
+        errors["accent"] = "Enter a color as #2d5bd7."
+    return "" if accent is None else f"#{accent.color}"

@@ -129,7 +129,7 @@ def usage_card(state: WidgetState, options: Options, language: Language, *, titl
         view=options.view or View.FULL,
         words=_with_labels(words, options),
         heading=options.title or (words.title if titled else ""),
-        intro=options.intro,
+        intro=options.intro or "",
         is_guest=account.is_guest,
         balance=number(known.balance.balance, language),
         state=low,

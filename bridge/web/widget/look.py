@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.stores.shortcode import HEADINGS, Shortcode
 from bridge.web.api.operations import Parameter
 from bridge.web.i18n.formatting import Language, language_of
 from bridge.web.widget.accent import Accent, read_accent
@@ -19,7 +20,6 @@ MAX_URL = 2000
 MAX_SHOWN = 60
 """How many characters of an ignored value are logged."""
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]{1,128}={0,2}")
-_HEADINGS = range(2, 7)
 NO_STYLESHEET = "none"
 
 LANGUAGE = Parameter(
@@ -59,16 +59,26 @@ class Theme(StrEnum):
 class Look:
     """The look of a fragment.
 
-    `heading` is the level of its title; None without the parameter. `stylesheet` is a
-    URL to link in place of the style, `none` for neither, or empty.
+    `heading` is the level of its title. `theme`, `accent` and `heading` are None without
+    the parameter. `stylesheet` is a URL to link in place of the style, `none` for
+    neither, or empty.
     """
 
     language: Language = Language.ENGLISH
-    theme: Theme = Theme.AUTO
+    theme: Theme | None = None
     accent: Accent | None = None
     heading: int | None = None
     nonce: str = ""
     stylesheet: str = ""
+
+    def over(self, default: Shortcode) -> Look:
+        """Return the look with the store's own in place of what is None."""
+        return replace(
+            self,
+            theme=Theme(default.theme) if self.theme is None else self.theme,
+            accent=read_accent(default.accent) if self.accent is None else self.accent,
+            heading=(default.heading or None) if self.heading is None else self.heading,
+        )
 
 
 def read_look(values: Mapping[str, str], *, default_language: Language = Language.ENGLISH) -> Look:
@@ -76,9 +86,9 @@ def read_look(values: Mapping[str, str], *, default_language: Language = Languag
     theme, heading, nonce = values.get("theme", ""), values.get("heading", ""), values.get("nonce", "")
     look = Look(
         language=language_of(values["lang"]) if "lang" in values else default_language,
-        theme=Theme(theme) if theme in set(Theme) else Theme.AUTO,
+        theme=Theme(theme) if theme in set(Theme) else None,
         accent=read_accent(values.get("accent", "")),
-        heading=int(heading) if heading in {str(level) for level in _HEADINGS} else None,
+        heading=int(heading) if heading in {str(level) for level in HEADINGS} else None,
         nonce=nonce if _NONCE.fullmatch(nonce) else "",
         stylesheet=_read_stylesheet(values.get("stylesheet", "")),
     )

@@ -73,7 +73,7 @@ class Options:
     view: View | None = None
     modules: tuple[str, ...] | None = None
     title: str | None = None
-    intro: str = ""
+    intro: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     shows_purchases: bool | None = None
     shows_buy: bool | None = None
@@ -89,9 +89,11 @@ class Options:
             view=View(default.view) if self.view is None else self.view,
             modules=default.modules if self.modules is None else self.modules,
             title=default.title if self.title is None else self.title,
+            intro=default.intro if self.intro is None else self.intro,
             shows_purchases=default.shows_purchases if self.shows_purchases is None else self.shows_purchases,
             shows_buy=default.shows_buy if self.shows_buy is None else self.shows_buy,
             buy_label=self.buy_label or default.buy_label,
+            buy_url=self.buy_url or default.buy_url,
         )
 
 
@@ -101,7 +103,7 @@ def read_options(values: Mapping[str, str]) -> Options:
         view=_read_view(values),
         modules=_read_modules(values),
         title=_cut(values["title"]) if "title" in values else None,
-        intro=_cut(values.get("intro", "")),
+        intro=_cut(values["intro"]) if "intro" in values else None,
         labels=_read_labels(values),
         shows_purchases=_read_flag(values, "purchasehistory"),
         shows_buy=_read_flag(values, "buycredits"),

@@ -17,7 +17,7 @@ from bridge.web.context import reading, utcnow
 from bridge.web.i18n.formatting import direction
 from bridge.web.i18n.messages import texts_of
 from bridge.web.portal import notices, sessions
-from bridge.web.widget.look import Look, read_look
+from bridge.web.widget.look import Look, Theme, read_look
 from bridge.web.widget.options import read_options
 from bridge.web.widget.stylesheet import ALL, sheet
 from bridge.web.widget.view import read_state, render
@@ -45,13 +45,13 @@ def show() -> ResponseReturnValue:
 
 def _page(connection: Connection, found: Pass, holder: BuyerOf, look: Look) -> str:
     now, who = utcnow(), Profile(holder.user_id)
-    state, options = read_state(connection, found.store_id, who, read_options(request.args), now=now)
+    state, options, look = read_state(connection, found.store_id, who, read_options(request.args), look, now=now)
     return render_template(
         "widget_page.html",
         fragment=render(state, options, look, now=now),
         language=look.language,
         direction=direction(look.language),
-        theme=look.theme.value,
+        theme=(look.theme or Theme.AUTO).value,
         title=texts_of(look.language).gettext("Your tokens"),
     )
 

@@ -22,7 +22,7 @@ def fragment(look: Look, *, kind: str, label: str, content: str, sheets: tuple[s
     is HTML whose values are escaped already. `sheets` are the style sheets that it needs
     beside the shared ones.
     """
-    theme = "" if look.theme is Theme.AUTO else f' data-theme="{look.theme.value}"'
+    theme = f' data-theme="{look.theme.value}"' if look.theme and look.theme is not Theme.AUTO else ""
     accent = "" if look.accent is None else f' data-accent="{look.accent.color}"'
     style = _style(look, sheets)
     return (

@@ -68,7 +68,8 @@ def show() -> Response:
     if _has_new_roles(state, who):
         in_transaction(lambda connection: profiles.put_profile(connection, holder.store_id, _profile(who), now=now))
         state = _read(holder, who, options, now=now)
-    chosen = options.over(state.policy.store.shortcode)
+    default = state.policy.store.shortcode
+    chosen, look = options.over(default), look.over(default)
     shown_at = now.replace(second=0, microsecond=0)
     response = Response(content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
@@ -83,11 +84,12 @@ def show() -> Response:
 
 
 def read_state(
-    connection: Connection, store_id: int, who: Who, options: Options, *, now: datetime
-) -> tuple[WidgetState, Options]:
-    """Return what the widget shows, and the options with the store's own where a request has none."""
+    connection: Connection, store_id: int, who: Who, options: Options, look: Look, *, now: datetime
+) -> tuple[WidgetState, Options, Look]:
+    """Return what the widget shows, and options and look with the store's own where a request has none."""
     state = read_widget(connection, store_id, who, is_full=_is_full(options), now=now)
-    return state, options.over(state.policy.store.shortcode)
+    default = state.policy.store.shortcode
+    return state, options.over(default), look.over(default)
 
 
 def _read(holder: Principal, who: Who, options: Options, *, now: datetime) -> WidgetState:

@@ -22,7 +22,7 @@ final class Attributes {
 	];
 
 	/** Attributes that are texts, sent as they are. */
-	private const TEXTS = [ 'view', 'title', 'intro', 'theme', 'accent', 'buycreditslabel', 'buycreditsurl' ];
+	private const TEXTS = [ 'view', 'title', 'intro', 'theme', 'accent', 'heading', 'buycreditslabel', 'buycreditsurl' ];
 
 	/** Attributes that are yes or no, sent as `true` or `false`. */
 	private const FLAGS = [ 'purchasehistory', 'buycredits' ];
