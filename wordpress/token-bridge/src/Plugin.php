@@ -39,6 +39,7 @@ use TokenBridge\Orders\GrantNotes;
 use TokenBridge\Orders\LineStamp;
 use TokenBridge\Orders\MinimalCheckout;
 use TokenBridge\Orders\OrdersColumn;
+use TokenBridge\Orders\ReturnLink;
 use TokenBridge\Privacy\Eraser;
 use TokenBridge\Privacy\Exporter;
 use TokenBridge\Products\ProductPanel;
@@ -132,6 +133,7 @@ final class Plugin {
 			new LineStamp( $this->services->packages() ),
 			new Completion( $this->services->settings(), $this->services->packages() ),
 			new MinimalCheckout( $this->services->settings(), $this->services->packages() ),
+			new ReturnLink(),
 		];
 		return is_admin() ? array_merge( $features, $this->admin_features() ) : $features;
 	}

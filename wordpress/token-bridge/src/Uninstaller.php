@@ -57,10 +57,10 @@ final class Uninstaller {
 
 	private function delete_order_meta(): void {
 		global $wpdb;
-		$keys = [ Orders\GrantNotes::GRANTED, Orders\GrantNotes::SEEN ];
+		$keys = [ Orders\GrantNotes::GRANTED, Orders\GrantNotes::SEEN, Orders\ReturnLink::META ];
 		foreach ( [ $wpdb->postmeta, $wpdb->prefix . 'wc_orders_meta' ] as $table ) {
 			if ( $this->has_table( $table ) ) {
-				$wpdb->query( $wpdb->prepare( "DELETE FROM {$table} WHERE meta_key IN (%s, %s)", $keys ) );
+				$wpdb->query( $wpdb->prepare( "DELETE FROM {$table} WHERE meta_key IN (%s, %s, %s)", $keys ) );
 			}
 		}
 	}
