@@ -41,6 +41,7 @@ use TokenBridge\Orders\GrantNotes;
 use TokenBridge\Orders\LineStamp;
 use TokenBridge\Orders\MinimalCheckout;
 use TokenBridge\Orders\OrdersColumn;
+use TokenBridge\Orders\ReturnLink;
 use TokenBridge\Outbox\Outbox;
 use TokenBridge\Privacy\Eraser;
 use TokenBridge\Privacy\Exporter;
@@ -137,6 +138,7 @@ final class Plugin {
 			new LineStamp( $this->services->packages() ),
 			new Completion( $this->services->settings(), $this->services->packages() ),
 			new MinimalCheckout( $this->services->settings(), $this->services->packages() ),
+			new ReturnLink(),
 		];
 		return is_admin() ? array_merge( $features, $this->admin_features() ) : $features;
 	}

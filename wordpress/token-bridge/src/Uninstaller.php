@@ -62,7 +62,7 @@ final class Uninstaller {
 
 	private function delete_order_meta(): void {
 		global $wpdb;
-		$keys = [ Orders\GrantNotes::GRANTED, Orders\GrantNotes::SEEN ];
+		$keys = [ Orders\GrantNotes::GRANTED, Orders\GrantNotes::SEEN, Orders\ReturnLink::META ];
 		foreach ( [ $wpdb->postmeta, $wpdb->prefix . 'wc_orders_meta' ] as $table ) {
 			if ( $this->has_table( $table ) ) {
 				foreach ( $keys as $key ) {

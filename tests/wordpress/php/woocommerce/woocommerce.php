@@ -13,6 +13,32 @@ final class WooCommerce {
 
 	public $version = '10.0.0';
 	public $cart;
+	public $session;
+}
+
+/**
+ * The session of a visitor, for the length of a request.
+ */
+final class WC_Session_Handler {
+
+	public $has_cookie = false;
+	private $values    = array();
+
+	public function has_session() {
+		return $this->has_cookie;
+	}
+
+	public function set_customer_session_cookie( $set ) {
+		$this->has_cookie = $set;
+	}
+
+	public function get( $key, $default = null ) {
+		return $this->values[ $key ] ?? $default;
+	}
+
+	public function set( $key, $value ) {
+		$this->values[ $key ] = $value;
+	}
 }
 
 function WC() {
