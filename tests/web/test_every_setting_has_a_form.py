@@ -52,6 +52,7 @@ FORMS = {
             *("past_orders_paid_later", "accept_unknown_modules", "require_reason"),
         )
         | {"spend_order": "spend_order_1"},
+        {"deliveries": PLUGIN},
     ),
     "put_module": Counterpart(
         "settings/limits",
@@ -89,7 +90,10 @@ FORMS = {
         same("since"),
         {"event": "the form sends all events since a moment", "cursor": "a program reads in parts"},
     ),
-    "put_rest_keys": Counterpart("connection", "connection/keys", same("consumer_key", "consumer_secret")),
+    "put_rest_keys": Counterpart(
+        "connection", "connection/keys", same("consumer_key", "consumer_secret"), {"check": PLUGIN}
+    ),
+    "answer_history": Counterpart("connection", "connection/history", {"decision": "answer"}),
     "check_shop": Counterpart("connection", "connection/look"),
     "adjust": Counterpart(
         "credits?edit=2",
