@@ -124,6 +124,7 @@ def _render(page: LimitsPage) -> str:
         page=page,
         form=page.form,
         periods=limits_view.PERIODS,
+        languages=limits_view.LANGUAGES,
         store=page.store,
         admin=current_admin(),
     )

@@ -16,7 +16,7 @@ from bridge.web.admin.balance_form import new_key
 from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.limits_form import MAX_AUDIENCES, MAX_MODULES, LimitsForm, ModuleForm, form_of
 from bridge.web.admin.navigation import count_exceptions
-from bridge.web.i18n.formatting import LocalTime, day, local_time, number
+from bridge.web.i18n.formatting import LocalTime, day, language_names, local_time, number
 
 PERIODS = (
     (Period.DAILY.value, "Day"),
@@ -24,6 +24,8 @@ PERIODS = (
     (Period.MONTHLY.value, "Month"),
     (Period.NEVER.value, "Never resets"),
 )
+LANGUAGES = language_names()
+"""Code and name of each language that a module can have a name in."""
 _ANY = ("guest", "user")
 
 
