@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Orders;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * An address on this site that a link into the shop has as a parameter; an empty text for every other one.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Orders;
 
+defined( 'ABSPATH' ) || exit;
+
 use TokenBridge\Feature;
 use WC_Order;
 
