@@ -13,6 +13,7 @@ _SENTENCES = {
     Reason.AMBIGUOUS: "{key} is {value}, which can be read in two ways; write the number without separators",
     Reason.NO_NUMBER: "{key} is {value}, which is not a number; enter a whole number such as 5000",
     Reason.FLAG: "{key} is {value}, which is neither yes nor no; enter yes or no",
+    Reason.TOO_LONG: "{key} is {value}; a plan lasts 1 to 120 months",
     Reason.UNMARKED: "{value} is set but {key} is not; set {key} to yes, or remove {value}",
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bridge.clients.woocommerce.documents import read_product
-from bridge.clients.woocommerce.package_meta import stamped_tokens
+from bridge.clients.woocommerce.package_meta import stamped_amount
 from bridge.domain.accounts.amounts import Reason
+from bridge.domain.orders.packages import Amount
 
 PAIRS = [
     ("_is_token_package", "_tokens_granted"),
@@ -125,8 +126,9 @@ def test_marked_product_may_leave_the_amounts_to_its_variations():
 
 def test_stamp_is_read_alike():
     def stamp(*values):
-        return stamped_tokens([{"key": "_tokens_granted", "value": value} for value in values])
+        return stamped_amount([{"key": "_tokens_granted", "value": value} for value in values])
 
-    assert (stamp(), stamp(""), stamp("5,000"), stamp(["5000"]), stamp("5", "7")) == (None, None, 5000, 5000, 7)
-    assert stamped_tokens({"4": {"key": "_tokens_granted", "value": "5000"}}) == 5000
+    assert (stamp(), stamp(""), stamp("5", "7"), stamp("5", "")) == (None, None, Amount(7), Amount(5))
+    assert stamp("5,000") == stamp(["5000"]) == Amount(5000)
+    assert stamped_amount({"4": {"key": "_tokens_granted", "value": "5000"}}) == Amount(5000)
     assert stamp("5.000").reason is Reason.AMBIGUOUS

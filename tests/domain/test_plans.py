@@ -145,3 +145,12 @@ def test_terms_may_come_in_any_order():
     moments = [at("2027-01-31T12:00") + timedelta(days=day) for day in range(200)]
 
     assert windows(terms, moments) == windows(terms[::-1], moments)
+
+
+@pytest.mark.parametrize("zone", [UTC_ZONE, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("America/New_York")])
+def test_terms_that_are_longer_than_the_calendar_end_in_its_last_year(zone):
+    bought = at("2027-01-31T12:00")
+    terms = [term(bought, number=number, months=1200) for number in range(1, 100)]
+    (allotment,) = allotments_at(terms, at("2027-03-01T00:00"), zone)
+    assert allotment.ends_at.year == 9998
+    assert allotment.window.starts_at <= at("2027-03-01T00:00") < allotment.window.ends_at

@@ -199,7 +199,6 @@ def test_a_package_is_stored_as_by_a_single_request(app, shop, database):
         ({"product": 1, "tokens": "5,000"}, "tokens"),
         ({"product": 1, "tokens": 1.5}, "tokens"),
         ({"product": 1, "tokens": 1, "plan": "Pro"}, "months"),
-        ({"product": 1, "tokens": 1, "plan": "Pro", "months": 3, "source": "shop"}, "source"),
         ({"product": 1, "tokens": 1, "source": "me"}, "source"),
         ({"product": 1, "variation": -1, "tokens": 1}, "variation"),
     ],

@@ -64,7 +64,7 @@ def test_orders_survive_the_way_back_and_forth(database_url):
     lost = [set(then) - set(now) for then, now in zip(before, older, strict=True)]
     assert lost == [
         {"seen", *_ORDER_COLUMNS_SINCE},
-        {"set_by", "set_at", "is_gone", "pieces", "basis", "priced", "sources", "unclear_stamp"},
+        {"set_by", "set_at", "is_gone", "pieces", "basis", "priced", "sources", "unclear_stamp", "stamped_months"},
     ]
     assert _orders(database) == [
         {**before[0], "seen": None},

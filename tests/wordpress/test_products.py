@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.factories import line, order
 from tests.support.wordpress import ADMIN
 
 pytestmark = pytest.mark.xdist_group("wordpress")
@@ -15,6 +16,12 @@ SAVE = """wp_set_current_user(get_user_by('login', $user)->ID);
     $package = TokenBridge\\Plugin::instance()->services()->packages()->find($product);
     $found = $package ? [$package->tokens, $package->months] : null;
     return ['package' => $found, 'errors' => WC_Admin_Meta_Boxes::$errors];"""
+
+
+PLAN = {"_is_token_package": "yes", "_tokens_per_month": "600", "_plan_months": "12"}
+PANEL = """wp_set_current_user(1); update_option('woocommerce_enable_guest_checkout', 'yes');
+    $GLOBALS['post'] = get_post($id); setup_postdata($GLOBALS['post']);
+    ob_start(); do_action('woocommerce_product_options_general_product_data'); return ob_get_clean();"""
 
 
 def add_product(site, parent=0, **meta):
@@ -103,18 +110,24 @@ def test_panel_shows_values_prices_and_advice(connected_site, bridge):
     bridge.call("PUT", "operations/image.generation", {"module": "image_generator", "tokens_per_unit": 200})
     product = add_product(connected_site, _is_token_package="yes", _tokens_granted="100000", _virtual="yes")
 
-    panel = connected_site.run(
-        """wp_set_current_user(1); update_option('woocommerce_enable_guest_checkout', 'yes');
-        $GLOBALS['post'] = get_post($id); setup_postdata($GLOBALS['post']);
-        ob_start(); do_action('woocommerce_product_options_general_product_data'); return ob_get_clean();""",
-        id=product,
-        is_admin=True,
-    )
+    panel = connected_site.run(PANEL, id=product, is_admin=True)
 
     assert 'value="100000"' in panel
     assert "about 500 × image.generation" in panel
+    assert "each month" not in panel
     assert "stop at Processing" in panel
     assert "Guests can buy this" in panel
+
+
+def test_panel_counts_a_plan_by_the_month(connected_site, bridge):
+    bridge.call("PUT", "operations/image.generation", {"module": "image_generator", "tokens_per_unit": 200})
+    connected_site.run("delete_transient('token_bridge_prices');")
+    plan = add_product(connected_site, **PLAN)
+
+    panel = connected_site.run(PANEL, id=plan, is_admin=True)
+
+    assert "about 3 × image.generation" in panel
+    assert " · each month, for 12 months<" in panel
 
 
 def stamp(site, product, **line):
@@ -141,6 +154,41 @@ def test_line_gets_the_amount_of_its_moment(connected_site):
     assert stamp(connected_site, given, _tokens_granted="99") == "99"
     assert stamp(connected_site, mug) == ""
     assert stamp(connected_site, plan) == ""
+    assert stamp(connected_site, plan, _tokens_per_month="7", _plan_months="1") == ""
+
+
+def test_plan_of_the_product_reaches_the_buyer_by_the_stamp_of_its_order(connected_site, bridge):
+    plan = add_product(connected_site, **PLAN)
+    half = add_product(connected_site, _is_token_package="yes", _tokens_per_month="600", _tokens_granted="5")
+    read = """$item = new WC_Order_Item_Product(wc_get_product($id), 1);
+        $item->save();
+        update_post_meta($id, '_plan_months', '1');
+        $item->save();
+        return array_map([$item, 'get_meta'], ['_tokens_per_month', '_plan_months', '_tokens_granted']);"""
+
+    assert connected_site.run(read, id=plan) == ["600", "12", ""]
+    assert connected_site.run(read, id=half) == ["", "", ""]
+    buyer = connected_site.add_user("subscriber_of_a_plan")
+    sold = line(product=plan)
+    sold["meta_data"] = [{"key": "_tokens_per_month", "value": "600"}, {"key": "_plan_months", "value": "12"}]
+    connected_site.run(
+        "wc_stand_in_save_order($order);",
+        order=order(7001, customer=buyer, lines=[sold], email="plan@example.test"),
+    )
+    connected_site.run_background()
+
+    assert bridge.call("GET", f"users/{buyer}").json()["plan"]["tokens"] == 600
+    cell = connected_site.run(
+        """wp_set_current_user(1);
+        $order = wc_get_order(7001);
+        $order->items = [new WC_Order_Item_Product(wc_get_product($id), 1)];
+        $order->items[0]->save();
+        ob_start(); do_action('manage_shop_order_posts_custom_column', 'token_bridge_tokens', $order);
+        return ob_get_clean();""",
+        id=add_product(connected_site, **PLAN),
+        is_admin=True,
+    )
+    assert "600 a month" in cell
 
 
 @pytest.mark.parametrize(
@@ -163,9 +211,12 @@ def test_packages_are_sent_at_the_first_transfer(connected_site, bridge):
     simple = add_product(connected_site, _is_token_package="yes", _tokens_granted="1234")
     variable = add_product(connected_site, _is_token_package="yes", _tokens_granted="5", _type="variable")
     variation = add_product(connected_site, parent=variable, _tokens_granted="66")
+    plan = add_product(connected_site, _is_token_package="yes", _tokens_per_month="50", _plan_months="6")
 
     connected_site.run("TokenBridge\\Plugin::instance()->services()->transfer()->begin();")
     connected_site.run_background()
 
     assert bridge.call("GET", f"packages/{simple}").json()["tokens"] == 1234
     assert bridge.call("GET", f"packages/{variable}/{variation}").json()["tokens"] == 66
+    sent = bridge.call("GET", f"packages/{plan}").json()
+    assert (sent["tokens"], sent["months"], sent["source"]) == (50, 6, "shop")

@@ -20,6 +20,7 @@ from bridge.domain.accounts.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders.merge import Line, Order, RefundDetail, RefundedLine
+from bridge.domain.orders.packages import Amount
 from bridge.domain.shop.subscriptions import Webhook
 
 _MAX_UNCLEAR = 100
@@ -43,7 +44,8 @@ class Customer:
 class Product:
     """A product or variation as the shop describes it.
 
-    `tokens` is 0 if it is not a package, None if the document does not say;
+    `tokens` is 0 if it is not a package, None if the document does not say; with
+    `months`, they are those of each month of a plan;
     `unreadable` is the unclear amount of a package. `is_per_variation` means that
     the product is marked and its variations have the amounts. `is_partial` means
     that the document has no meta and does not state tokens. `price` and
@@ -60,6 +62,7 @@ class Product:
     is_partial: bool = False
     price: Decimal | None = None
     is_for_sale: bool | None = None
+    months: int | None = None
 
 
 def resource_id(document: Json) -> int | None:
@@ -302,18 +305,20 @@ def read_product(document: Json) -> Product:
         raise InvalidRequest("the product has no id")
     is_variation = document.get("type") == "variation"
     is_partial = not isinstance(document.get("meta_data"), list | Mapping)
-    tokens: package_meta.Tokens = None
+    amount: package_meta.Stated = None
     if not is_partial:
         meta = package_meta.meta_of(document["meta_data"])
-        tokens = package_meta.variation_tokens(meta) if is_variation else package_meta.product_tokens(meta)
-    unreadable = tokens if isinstance(tokens, Unreadable) else None
+        amount = package_meta.variation_amount(meta) if is_variation else package_meta.product_amount(meta)
+    stated = amount if isinstance(amount, Amount) else None
+    unreadable = amount if isinstance(amount, Unreadable) else None
     is_per_variation = unreadable is not None and unreadable.reason is Reason.MISSING and _has_variations(document)
     return Product(
         id=product_id,
         parent_id=(fields.whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
         name=fields.name(document.get("name"), 300),
         sku=fields.text(document.get("sku"), 200),
-        tokens=None if isinstance(tokens, Unreadable) else tokens,
+        tokens=None if stated is None else stated.tokens,
+        months=None if stated is None else stated.months,
         unreadable=None if is_per_variation else unreadable,
         is_per_variation=is_per_variation,
         is_partial=is_partial,
@@ -349,7 +354,8 @@ def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
         line_id = _line_id(item)
         if line_id is None:
             continue
-        stamped = package_meta.stamped_tokens(item.get("meta_data"))
+        stamped = package_meta.stamped_amount(item.get("meta_data"))
+        amount = stamped if isinstance(stamped, Amount) else None
         yield Line(
             id=line_id,
             product_id=fields.whole(item.get("product_id"), high=MAX_USER_ID) or 0,
@@ -358,8 +364,9 @@ def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
             total=fields.stated_money(item.get("total")),
             name=fields.name(item.get("name"), 300),
             sku=fields.text(item.get("sku"), 200),
-            stamped=None if isinstance(stamped, Unreadable) else stamped,
-            unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
+            stamped=None if amount is None else amount.tokens,
+            stamped_months=None if amount is None else amount.months,
+            unclear_stamp=stamped.value or stamped.key if isinstance(stamped, Unreadable) else "",
         )
 
 

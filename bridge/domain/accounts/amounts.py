@@ -54,6 +54,7 @@ class Reason(StrEnum):
     NO_NUMBER = "no_number"
     FLAG = "flag"
     UNMARKED = "unmarked"
+    TOO_LONG = "too_long"
 
 
 @dataclass(frozen=True, slots=True)

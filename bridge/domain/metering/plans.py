@@ -9,6 +9,10 @@ from datetime import UTC, datetime, tzinfo
 
 from bridge.domain.metering.limits import Window
 
+MAX_TERM_MONTHS = 1200
+"""The most months that one order line grants."""
+_LAST_YEAR = 9998
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -35,10 +39,13 @@ class Allotment:
 
 
 def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
-    """Return the same local day and time this many months later, or the month's last day, in UTC."""
+    """Return the same local day and time this many months later, or the month's last day, in UTC.
+
+    Many terms together may be longer than the calendar: they end in its last year.
+    """
     local = anchor.astimezone(zone)
     years, month = divmod(local.month - 1 + months, 12)
-    year, month = local.year + years, month + 1
+    year, month = min(local.year + years, _LAST_YEAR), month + 1
     day = min(local.day, monthrange(year, month)[1])
     return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
 

@@ -277,8 +277,9 @@ def _merged_line(known: LineState | None, stated: Line, rank: Rank) -> LineState
     take("product_id", stated.product_id or None)
     if stated.product_id and stated.variation_id:
         take("varied", (stated.product_id, stated.variation_id))
-    for name in ("total", "stamped"):
-        take(name, getattr(stated, name))
+    take("total", stated.total)
+    if take("stamped", stated.stamped):
+        changes["stamped_months"] = stated.stamped_months
     for name in ("name", "sku", "unclear_stamp"):
         take(name, getattr(stated, name) or None)
     if changes.get("stamped", known.line.stamped) is not None:

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 
 from bridge.domain.accounts.amounts import Reason, Unreadable
 
+MAX_MONTHS = 120
+"""The most months of a plan that one piece of a product grants."""
+MAX_PLAN_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """The grant of one unit: tokens or, with `months`, tokens of each month; 0 for a product that is no package."""
+
+    tokens: int
+    months: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Package:
@@ -15,8 +27,8 @@ class Package:
     `shop_tokens` is the amount in the shop's own product (0: it is no
     package; None: the shop never stated one), `unreadable` an unclear amount
     of the shop, `admin_tokens` the amount an admin or the API set, which wins over both.
-    `variation_id` is 0 for a whole product. A plan has a name and the months one
-    piece lasts; its tokens are those of each month. A product that is
+    `variation_id` is 0 for a whole product. A plan lasts `shop_months` or, by an
+    admin, `admin_months` for each piece, and its tokens are those of each month. A product that is
     `is_per_variation` is marked and leaves the amount to its variations. `late` is the owner's decision
     about orders that bought it before it was a package: `grant`, `leave`, or None.
     """
@@ -27,16 +39,29 @@ class Package:
     shop_tokens: int | None = None
     name: str = ""
     sku: str = ""
-    plan: str | None = None
-    months: int | None = None
+    admin_plan: str | None = None
+    admin_months: int | None = None
     unreadable: Unreadable | None = None
     is_per_variation: bool = False
     late: str | None = None
+    shop_months: int | None = None
 
     @property
     def tokens(self) -> int | None:
         """The amount that counts, in whole tokens per unit; None if it is missing or not clear."""
         return self.shop_tokens if self.admin_tokens is None else self.admin_tokens
+
+    @property
+    def months(self) -> int | None:
+        """The months that one piece of a plan lasts; None for tokens that do not expire."""
+        return self.shop_months if self.admin_tokens is None else self.admin_months
+
+    @property
+    def plan(self) -> str | None:
+        """The name of the plan: the admin's, else that of the product; None without a plan."""
+        if self.months is None:
+            return None
+        return self.admin_plan or self.name[:MAX_PLAN_NAME] or None
 
     @property
     def is_stated(self) -> bool:

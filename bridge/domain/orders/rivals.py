@@ -41,7 +41,7 @@ def replaced(first: OrderState, *, by: str, at: datetime) -> OrderState:
     *earlier, last = first.decisions
     lines = tuple(
         LineState(
-            replace(line.line, quantity=0, stamped=None, unclear_stamp=""),
+            replace(line.line, quantity=0, stamped=None, stamped_months=None, unclear_stamp=""),
             granted=line.granted,
             postings=line.postings,
             ranks={"listed": Rank(0, 0, 0, 0)},

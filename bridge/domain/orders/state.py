@@ -47,6 +47,7 @@ class Priced:
     product_id: int
     variation_id: int
     stamped: int | None
+    stamped_months: int | None = None
 
 
 class Effect(StrEnum):
@@ -102,8 +103,9 @@ class Line:
     `product_id` is 0 once the product was deleted, unless an older document
     named it: then `is_gone` says so. `quantity` may be a fraction, and is None
     where it cannot be read; so is `total`. `stamped` is the amount a piece that
-    the companion plugin wrote on the line, None where it did not; `unclear_stamp`
-    is what it wrote where that is no clear amount.
+    the companion plugin wrote on the line, None where it did not, and with
+    `stamped_months` that of each month of a plan; `unclear_stamp` is what it wrote
+    where that is no clear amount.
     """
 
     id: int
@@ -116,6 +118,7 @@ class Line:
     stamped: int | None = None
     is_gone: bool = False
     unclear_stamp: str = ""
+    stamped_months: int | None = None
 
     @property
     def is_of_deleted_product(self) -> bool:
@@ -238,7 +241,7 @@ class LineState:
     @property
     def facts(self) -> Priced:
         """Return the facts an amount of the line is derived from now."""
-        return Priced(self.line.product_id, self.line.variation_id, self.line.stamped)
+        return Priced(self.line.product_id, self.line.variation_id, self.line.stamped, self.line.stamped_months)
 
     @property
     def wants_amount(self) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bridge.clients.woocommerce import documents
-from bridge.clients.woocommerce.package_meta import LINE_TOKENS
+from bridge.clients.woocommerce.package_meta import STAMP
 from bridge.domain.errors import UnknownOrder
 from bridge.domain.orders.families import covered_lines
 from bridge.domain.orders.grants import months_owed
@@ -127,7 +127,7 @@ def _preview(connection: Connection, store: Store, family: list[OrderState], *, 
 def _document(store: Store, asked: Asked, now: datetime) -> dict[str, object]:
     """Return the order as the shop would send it, so that it is read as a real one is."""
     moment = format_timestamp(now).removesuffix("Z")
-    meta = [{"id": 1, "key": LINE_TOKENS, "value": asked.stamp}] if asked.stamp else []
+    meta = [{"id": 1, "key": STAMP.amount, "value": asked.stamp}] if asked.stamp else []
     line = {
         "id": 1,
         "name": "",

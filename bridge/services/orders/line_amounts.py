@@ -118,7 +118,8 @@ def _determine(
     """
     line = replace(line, tokens=None, months=None, basis=None, priced=None)
     if line.line.stamped is not None:
-        return replace(line, tokens=line.line.stamped, basis=Basis.STAMP, priced=line.facts), None
+        line = replace(line, tokens=line.line.stamped, months=line.line.stamped_months)
+        return replace(line, basis=Basis.STAMP, priced=line.facts), None
     if line.line.unclear_stamp:
         return replace(line, basis=Basis.UNCLEAR), None
     key = {"product_id": line.line.product_id, "variation_id": line.line.variation_id}

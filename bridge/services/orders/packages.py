@@ -37,7 +37,8 @@ class WantedPackage:
     """The tokens per unit that a product shall grant; a name or SKU of None stays.
 
     With `plan` and `months`, they are the tokens of each month. `is_of_shop` means
-    that this is the amount in the shop's product, which an admin's amount overrides.
+    that this is the amount in the shop's product, which an admin's amount overrides;
+    the product's name is then that of the plan.
     """
 
     product_id: int
@@ -57,8 +58,9 @@ class WantedPackage:
             sku=package.sku if self.sku is None else self.sku,
         )
         if self.is_of_shop:
-            return replace(package, shop_tokens=self.tokens, unreadable=None, is_per_variation=False)
-        return replace(package, admin_tokens=self.tokens, plan=self.plan, months=self.months)
+            package = replace(package, shop_tokens=self.tokens, shop_months=self.months)
+            return replace(package, unreadable=None, is_per_variation=False)
+        return replace(package, admin_tokens=self.tokens, admin_plan=self.plan, admin_months=self.months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def merge_product(connection: Connection, store_id: int, product: Product, *, no
         package = replace(
             package,
             shop_tokens=product.tokens,
+            shop_months=product.months,
             unreadable=product.unreadable,
             is_per_variation=product.is_per_variation,
         )
@@ -271,7 +274,7 @@ def drop_package(
         packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
         _record(connection, store_id, [(package, None)], actor=actor, now=now)
     else:
-        cleared = replace(package, admin_tokens=None, plan=None, months=None)
+        cleared = replace(package, admin_tokens=None, admin_plan=None, admin_months=None)
         packages.put(connection, store_id, [cleared], now=now)
         _record(connection, store_id, [(package, cleared)], actor=actor, now=now)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, normalize_email
 from bridge.domain.accounts.ledger import Entry
-from bridge.domain.metering.plans import Term
+from bridge.domain.metering.plans import MAX_TERM_MONTHS, Term
 from bridge.domain.orders import past_orders
 from bridge.domain.orders.families import covered_lines
 from bridge.domain.orders.grants import months_owed, tokens_owed
@@ -67,6 +67,7 @@ def settle(
     asked = [known.number for known in every]
     every = [*every, *relations.lock_family(connection, store, every, now=now)]
     every = erased.cover(connection, store, every) if store.has_erased else every
+    had_plans = {known.number for known in every if any(line.months for line in known.lines)}
     every = line_amounts.fix_amounts(connection, store, decided(store, every), now=now)
     covered = covered_lines(every)
     dues = {known.number: due_of(known, covered.get(known.number, {})) for known in every}
@@ -80,8 +81,7 @@ def settle(
         bills.sort(key=lambda bill: sum(line.granted for line in bill.known.lines) - sum(bill.owed.values()))
     posted = {one.known.number: one for one in posting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
-    for bill in bills:
-        _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
+    _put_all_terms(connection, store, bills, dues, had_plans)
     states = waiting | {number: one.known for number, one in posted.items()}
     after = [states.get(known.number, known) for known in every]
     same_payment = relations.list_same_payment(connection, store, after)
@@ -152,7 +152,10 @@ class Due:
 
 
 def due_of(known: OrderState, covered: Mapping[int, str]) -> Due:
-    """Return the amounts an order owes; a line that another order grants owes 0, a line above the maximum stays."""
+    """Return the amounts an order owes; a line that another order grants owes 0, a line above the maximum stays.
+
+    A plan above the maximum grants no month.
+    """
     tokens, too_large = {}, []
     for line in known.lines:
         owed = 0 if line.line.id in covered else tokens_owed(known, line)
@@ -160,7 +163,9 @@ def due_of(known: OrderState, covered: Mapping[int, str]) -> Due:
             too_large.append(line.line.id)
             owed = line.granted
         tokens[line.line.id] = owed
-    return Due(tokens, _terms_owed(known, covered), tuple(too_large))
+    terms = _terms_owed(known, covered)
+    too_large += [term.line_id for term in terms if term.months > MAX_TERM_MONTHS]
+    return Due(tokens, [term for term in terms if term.months <= MAX_TERM_MONTHS], tuple(too_large))
 
 
 def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
@@ -180,15 +185,27 @@ def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
     ]
 
 
+def _put_all_terms(
+    connection: Connection,
+    store: Store,
+    bills: Sequence[PostingRequest],
+    dues: Mapping[int, Due],
+    had_plans: Collection[int],
+) -> None:
+    """Replace the terms of the orders that have a plan now or had one, so that a line that lost its plan loses it."""
+    for bill in bills:
+        terms = dues[bill.known.number].terms
+        if terms or bill.known.number in had_plans:
+            _put_terms(connection, store, bill.known, terms, buyer=bill.buyer)
+
+
 def _put_terms(connection: Connection, store: Store, known: OrderState, terms: list[Term], *, buyer: int) -> None:
-    if not terms:
-        return
     is_first = not plans.has_any(connection, store.id)
     named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
     names = {package.variation_id or package.product_id: package.plan for package in named.values()}
     terms = [replace(term, name=names.get(term.product_id) or term.name) for term in terms]
     plans.put_terms(connection, store.id, known.number, account_id=buyer, bought=terms)
-    if is_first:
+    if is_first and terms:
         # From now on, spends of this store must query plans.
         stores.touch(connection, store.id)
 

@@ -85,6 +85,7 @@ _LINE = (
     "stamped",
     "is_gone",
     "unclear_stamp",
+    "stamped_months",
     "tokens",
     "months",
     "granted",
@@ -261,6 +262,7 @@ def _line_values(known: OrderState, line: LineState) -> tuple[Any, ...]:
         stated.stamped,
         stated.is_gone,
         stated.unclear_stamp,
+        stated.stamped_months,
         line.tokens,
         line.months,
         line.granted,
@@ -289,6 +291,7 @@ def _to_line(row: Row[Any]) -> LineState:
         stamped=row.stamped,
         is_gone=row.is_gone,
         unclear_stamp=row.unclear_stamp,
+        stamped_months=row.stamped_months,
     )
     return LineState(
         line,

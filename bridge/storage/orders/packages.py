@@ -30,7 +30,7 @@ from bridge.storage.orders.tables import packages
 
 _KEY = ("store_id", "product_id", "variation_id")
 _STATED = (
-    *("admin_tokens", "shop_tokens", "plan", "months", "name", "sku", "unreadable", "is_per_variation"),
+    *("admin_tokens", "shop_tokens", "plan", "months", "shop_months", "name", "sku", "unreadable", "is_per_variation"),
     "updated_at",
 )
 _DECISION = ("late", "late_by", "late_at")
@@ -201,8 +201,9 @@ def put(connection: Connection, store_id: int, wanted: Iterable[Package], *, now
                 package.variation_id,
                 package.admin_tokens,
                 package.shop_tokens,
-                package.plan,
-                package.months,
+                package.admin_plan,
+                package.admin_months,
+                package.shop_months,
                 package.name,
                 package.sku,
                 _pack(package.unreadable),
@@ -247,8 +248,9 @@ def _to_package(row: Row[Any]) -> Package:
         shop_tokens=row.shop_tokens,
         name=row.name,
         sku=row.sku,
-        plan=row.plan,
-        months=row.months,
+        admin_plan=row.plan,
+        admin_months=row.months,
+        shop_months=row.shop_months,
         unreadable=_unpack(row.unreadable),
         is_per_variation=row.is_per_variation,
         late=row.late,

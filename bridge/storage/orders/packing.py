@@ -168,6 +168,7 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
         [
             *(line.id, line.product_id, line.variation_id, _text(line.quantity), _text(line.total)),
             *(line.name, line.sku, line.stamped, line.is_gone, line.unclear_stamp),
+            line.stamped_months,
         ]
         for line in order.lines or ()
     ]
@@ -267,7 +268,10 @@ def unpack_reviews(packed: list[Any] | None, question: str) -> tuple[ReviewItem,
 
 def pack_priced(priced: Priced | None) -> list[int | None] | None:
     """Return the facts an amount was derived from."""
-    return None if priced is None else [priced.product_id, priced.variation_id, priced.stamped]
+    if priced is None:
+        return None
+    facts = [priced.product_id, priced.variation_id, priced.stamped]
+    return facts if priced.stamped_months is None else [*facts, priced.stamped_months]
 
 
 def unpack_priced(packed: list[Any] | None) -> Priced | None:

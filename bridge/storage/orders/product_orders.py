@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text
 
 from bridge.domain.orders.merge import Effect
 from bridge.domain.orders.packages import Package
@@ -207,9 +207,8 @@ def _is_decided_itself() -> ColumnElement[bool]:
 
 def _is_only_amount(connection: Connection, store_id: int, sku: str) -> bool:
     """Return whether all packages with a SKU grant the same amount."""
-    some = select(_tokens(), packages.c.months).where(
-        packages.c.store_id == store_id, packages.c.sku == sku, _tokens() > 0
-    )
+    months = case((packages.c.admin_tokens.is_(None), packages.c.shop_months), else_=packages.c.months)
+    some = select(_tokens(), months).where(packages.c.store_id == store_id, packages.c.sku == sku, _tokens() > 0)
     return len(connection.execute(some.distinct().limit(2)).all()) == 1
 
 

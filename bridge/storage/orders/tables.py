@@ -160,6 +160,8 @@ order_lines = Table(
     Column("name", String(300), nullable=False),
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
+    # With it, the stamp is a plan: tokens of each month.
+    Column("stamped_months", Integer),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
     # The stamp on the line, if it is not a clear amount.
     Column("unclear_stamp", String(200), nullable=False, server_default=""),
@@ -219,8 +221,10 @@ packages = Table(
     Column("variation_id", BIG, primary_key=True, autoincrement=False),
     Column("admin_tokens", BIG),
     Column("shop_tokens", BIG),
+    # The plan that an admin set, and the months of the shop's own plan.
     Column("plan", String(100)),
     Column("months", Integer),
+    Column("shop_months", Integer),
     Column("name", String(300), nullable=False, server_default=""),
     Column("sku", String(200), nullable=False, server_default=""),
     # An unclear amount of the shop: the meta key, the value as text, and the reason.
@@ -240,4 +244,5 @@ packages = Table(
     CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
     CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
     CheckConstraint("months between 1 and 1200", name="months"),
+    CheckConstraint("shop_months between 1 and 1200", name="shop_months"),
 )

@@ -20,7 +20,7 @@ from bridge.domain.errors import (
     UnknownPackage,
 )
 from bridge.domain.orders.errors import LineHasAmount
-from bridge.domain.orders.packages import Package
+from bridge.domain.orders.packages import MAX_MONTHS, MAX_PLAN_NAME, Package
 from bridge.domain.stores.pasted_text import is_line
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
@@ -51,8 +51,6 @@ _TYPED_FAULTS = {
     Reason.NEGATIVE: "Enter 0 or more tokens.",
     Reason.TOO_LARGE: "This is too large: the most is 9,007,199,254,740,991.",
 }
-_MAX_PLAN = 100
-_MAX_MONTHS = 120
 _TYPED_FAULT = "Enter how many tokens one unit grants, a whole number; 0 if the product is not a package."
 
 
@@ -133,15 +131,15 @@ def _read_amount_form(key: tuple[int, int]) -> AmountForm:
     typed = request.form.get("tokens", "")[:100]
     plan = request.form.get("plan", "").replace("\0", "").strip()
     months = request.form.get("months", "").strip()[:10]
-    form = AmountForm(key, typed[:40], "", plan[: _MAX_PLAN + 1], months)
+    form = AmountForm(key, typed[:40], "", plan[: MAX_PLAN_NAME + 1], months)
     tokens = read_amount(typed)
     if not isinstance(tokens, int):
         return replace(form, error=_TYPED_FAULTS.get(tokens, _TYPED_FAULT) if tokens is not None else _TYPED_FAULT)
-    if len(plan) > _MAX_PLAN or not is_line(plan):
-        return replace(form, error=f"Enter a name of at most {_MAX_PLAN} characters.", error_field="plan")
+    if len(plan) > MAX_PLAN_NAME or not is_line(plan):
+        return replace(form, error=f"Enter a name of at most {MAX_PLAN_NAME} characters.", error_field="plan")
     is_count = months.isascii() and months.isdigit()
-    if months and not (is_count and 1 <= int(months) <= _MAX_MONTHS):
-        return replace(form, error=f"Enter 1 to {_MAX_MONTHS} months.", error_field="months")
+    if months and not (is_count and 1 <= int(months) <= MAX_MONTHS):
+        return replace(form, error=f"Enter 1 to {MAX_MONTHS} months.", error_field="months")
     if bool(plan) != bool(months):
         error = "Enter the name and the months of the plan together, or neither."
         return replace(form, error=error, error_field="plan" if months else "months")

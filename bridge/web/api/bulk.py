@@ -11,7 +11,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from bridge.domain.accounts.accounts import Profile
-from bridge.domain.errors import BridgeError, FieldError, InvalidRequest
+from bridge.domain.errors import BridgeError
 from bridge.domain.metering.errors import TooManyItems
 from bridge.rendering.packages import amount_document
 from bridge.services.accounts import profiles
@@ -164,8 +164,6 @@ def _results(wanted: Sequence[object], done: Sequence[dict[str, Any]]) -> Respon
 def _package_of(item: dict[str, Any]) -> WantedPackage:
     read = BulkPackageIn.read(item)
     check_plan(read)
-    if read.plan is not None and read.source == "shop":
-        raise InvalidRequest(fields=[FieldError("source", "send a plan with the source admin, or leave source out")])
     return WantedPackage(
         read.product,
         read.variation or 0,

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from bridge.domain.errors import FieldError, InvalidRequest, UnknownPackage
-from bridge.domain.orders.packages import Package
+from bridge.domain.orders.packages import MAX_MONTHS, Package
 from bridge.rendering import packages as rendered_packages
 from bridge.services.orders import late_packages, packages
 from bridge.services.stores import settings
@@ -50,7 +50,7 @@ class PackageIn(Body):
     """Tokens per unit; with a plan, per month."""
     plan: Annotated[Text100, Field(min_length=1)] | None = None
     """Name of the monthly plan, with `months`."""
-    months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
+    months: Annotated[int, Field(strict=True, ge=1, le=MAX_MONTHS)] | None = None
     """Months of the plan, with `plan`."""
     name: Text200 | None = None
     """Name of the product."""

@@ -1,23 +1,43 @@
 /**
- * Shows in the product panel how far the typed amount of tokens goes.
+ * Shows in the product panel how far the typed amount of tokens goes: once, or each month of a plan.
  */
-( function ( prices ) {
+( function ( known ) {
 	const number = new Intl.NumberFormat( document.documentElement.lang || undefined );
-	const isAmount = ( field ) => /^_tokens_(granted|per_month)/.test( field.name || '' );
+	const separators = /[\s,.'’_]/g;
 
-	function sentence( tokens ) {
-		return Object.entries( prices )
+	function typed( panel, name ) {
+		const field = panel.querySelector( '[name^="' + name + '"]' );
+		return field ? field.value.trim() : '';
+	}
+
+	function amount( text ) {
+		return Number( text.replace( separators, '' ) ) || 0;
+	}
+
+	function goesFor( tokens ) {
+		return Object.entries( known.prices || {} )
 			.slice( 0, 3 )
-			.map( ( [ operation, price ] ) => '≈ ' + number.format( Math.floor( tokens / price ) ) + ' × ' + operation )
-			.join( ' · ' );
+			.map( ( [ operation, price ] ) => '≈ ' + number.format( Math.floor( tokens / price ) ) + ' × ' + operation );
+	}
+
+	function sentence( panel ) {
+		const perMonth = typed( panel, '_tokens_per_month' );
+		const months = typed( panel, '_plan_months' );
+		if ( ! perMonth && ! months ) {
+			const tokens = amount( typed( panel, '_tokens_granted' ) );
+			return tokens > 0 ? goesFor( tokens ).join( ' · ' ) : '';
+		}
+		if ( amount( perMonth ) <= 0 || amount( months ) <= 0 ) {
+			return '';
+		}
+		const each = known.eachMonth.replace( '%s', number.format( amount( months ) ) );
+		return [ ...goesFor( amount( perMonth ) ), each ].join( ' · ' );
 	}
 
 	document.addEventListener( 'input', function ( event ) {
 		const panel = event.target.closest && event.target.closest( '.token-bridge-package' );
-		if ( ! panel || ! isAmount( event.target ) ) {
-			return;
+		if ( panel ) {
+			panel.querySelector( '.token-bridge-about' ).textContent = sentence( panel );
 		}
-		const tokens = Number( event.target.value.replace( /[\s,.'’_]/g, '' ) );
-		panel.querySelector( '.token-bridge-about' ).textContent = tokens > 0 ? sentence( tokens ) : '';
 	} );
-} )( window.tokenBridgePrices || {} );
+} )( window.tokenBridgeProduct || {} );

@@ -20,8 +20,15 @@ final class LinkedSitePanel {
 	/** @var Transport */
 	private $transport;
 
-	public function __construct( Transport $transport ) {
-		$this->transport = $transport;
+	/** @var bool */
+	private $is_of_network;
+
+	/**
+	 * @param bool $is_of_network Whether an admin of the network linked this site.
+	 */
+	public function __construct( Transport $transport, bool $is_of_network = false ) {
+		$this->transport     = $transport;
+		$this->is_of_network = $is_of_network;
 	}
 
 	public function render(): void {
@@ -64,7 +71,7 @@ final class LinkedSitePanel {
 	}
 
 	private function unlink(): void {
-		if ( ! current_user_can( 'manage_options' ) ) {
+		if ( $this->is_of_network || ! current_user_can( 'manage_options' ) ) {
 			return;
 		}
 		echo '<form method="post" action="' . esc_url( admin_url( 'admin-post.php' ) ) . '">';

@@ -8,6 +8,7 @@
 namespace TokenBridge\Admin;
 
 use TokenBridge\Feature;
+use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use WP_Error;
 
@@ -49,6 +50,10 @@ final class ConnectActions implements Feature {
 	 * @return string|WP_Error
 	 */
 	public function connect( array $values ) {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		return $this->completed( $this->services->connector()->connect( $values['code'] ) );
 	}
 
@@ -57,6 +62,10 @@ final class ConnectActions implements Feature {
 	 * @return string|WP_Error
 	 */
 	public function link( array $values ) {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		return $this->completed( $this->services->connector()->link( $values['url'], $values['code'] ) );
 	}
 
@@ -70,7 +79,14 @@ final class ConnectActions implements Feature {
 		return __( 'Users and packages are being sent in the background. You can leave this page.', 'token-bridge' );
 	}
 
-	public function disconnect(): string {
+	/**
+	 * @return string|WP_Error
+	 */
+	public function disconnect() {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		$this->services->setup()->undo();
 		return __( 'This site is disconnected.', 'token-bridge' );
 	}

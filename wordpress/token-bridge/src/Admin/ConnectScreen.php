@@ -9,6 +9,7 @@ namespace TokenBridge\Admin;
 
 use TokenBridge\Connection\CheckResult;
 use TokenBridge\Connection\Connection;
+use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use TokenBridge\Transfer\Progress;
 
@@ -42,7 +43,10 @@ final class ConnectScreen implements Screen {
 		$connection = $this->services->connection();
 		echo '<div class="wrap token-bridge-admin"><h1>' . esc_html__( 'Token Bridge: connection', 'token-bridge' ) . '</h1>';
 		Notices::show();
-		if ( ! $connection->is_connected() ) {
+		$refusal = Rights::refusal( $connection );
+		if ( $refusal ) {
+			$this->of_network( $connection, $refusal->get_error_message() );
+		} elseif ( ! $connection->is_connected() ) {
 			$this->connect_form();
 			$this->link_form();
 		} elseif ( $connection->is_copy() ) {
@@ -51,6 +55,13 @@ final class ConnectScreen implements Screen {
 			$this->connected( $connection );
 		}
 		echo '</div>';
+	}
+
+	private function of_network( Connection $connection, string $sentence ): void {
+		echo '<p class="token-bridge-lead">' . esc_html( $sentence ) . '</p>';
+		if ( $connection->is_connected() ) {
+			self::checklist( $this->services->checklist()->run() );
+		}
 	}
 
 	private function connect_form(): void {

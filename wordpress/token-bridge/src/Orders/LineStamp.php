@@ -8,18 +8,20 @@
 namespace TokenBridge\Orders;
 
 use TokenBridge\Feature;
+use TokenBridge\Products\PackageForm;
 use TokenBridge\Products\Packages;
 use WC_Order_Item_Product;
 use WC_Product;
 
 /**
- * Writes the tokens per unit on each new order line of a package, so that later edits of the product change no order.
+ * Writes what a unit grants on each new order line of a package or plan, so that later edits of the product change no
+ * order.
  *
  * Every way to create a line (classic and block checkout, the admin, REST) saves it as an object, where the hook runs.
  */
 final class LineStamp implements Feature {
 
-	public const KEY = '_tokens_granted';
+	public const KEY = Packages::TOKENS;
 
 	/** @var Packages */
 	private $packages;
@@ -39,15 +41,22 @@ final class LineStamp implements Feature {
 	 * @param mixed $item An order item of any kind.
 	 */
 	public function stamp( $item ): void {
-		if ( ! $item instanceof WC_Order_Item_Product || $item->get_id() > 0 || $item->meta_exists( self::KEY ) ) {
+		if ( ! $item instanceof WC_Order_Item_Product || $item->get_id() > 0 || $this->is_stamped( $item ) ) {
 			return;
 		}
 		$product = $item->get_product();
 		$package = $product instanceof WC_Product ? $this->packages->find( $product ) : null;
-		// A plan grants each month and is not stamped.
-		if ( null !== $package && ! $package->is_plan() ) {
-			$item->add_meta_data( self::KEY, (string) $package->tokens, true );
+		if ( null === $package ) {
+			return;
 		}
+		$item->add_meta_data( $package->is_plan() ? Packages::PER_MONTH : self::KEY, (string) $package->tokens, true );
+		if ( $package->is_plan() ) {
+			$item->add_meta_data( Packages::MONTHS, (string) $package->months, true );
+		}
+	}
+
+	private function is_stamped( WC_Order_Item_Product $item ): bool {
+		return $item->meta_exists( self::KEY ) || $item->meta_exists( Packages::PER_MONTH );
 	}
 
 	/**
@@ -57,6 +66,7 @@ final class LineStamp implements Feature {
 	 * @param object $meta  The entry.
 	 */
 	public function label( $label, $meta ): string {
-		return self::KEY === ( $meta->key ?? '' ) ? __( 'Tokens per unit', 'token-bridge' ) : (string) $label;
+		$labels = [ self::KEY => __( 'Tokens per unit', 'token-bridge' ) ] + PackageForm::labels();
+		return $labels[ $meta->key ?? '' ] ?? (string) $label;
 	}
 }

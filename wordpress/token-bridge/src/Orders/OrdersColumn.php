@@ -8,6 +8,7 @@
 namespace TokenBridge\Orders;
 
 use TokenBridge\Feature;
+use TokenBridge\Products\Packages;
 use WC_Order;
 
 /**
@@ -109,7 +110,25 @@ final class OrdersColumn implements Feature {
 		foreach ( $order->get_items() as $item ) {
 			$tokens += (int) $item->get_meta( LineStamp::KEY ) * (int) $item->get_quantity();
 		}
+		if ( $tokens <= 0 ) {
+			return $this->plans( $order );
+		}
 		/* translators: %s: number of tokens */
-		return $tokens > 0 ? sprintf( __( '%s ordered', 'token-bridge' ), number_format_i18n( $tokens ) ) : '';
+		return sprintf( __( '%s ordered', 'token-bridge' ), number_format_i18n( $tokens ) );
+	}
+
+	/**
+	 * Returns the plans of an order, such as "500 a month".
+	 */
+	private function plans( WC_Order $order ): string {
+		$plans = [];
+		foreach ( $order->get_items() as $item ) {
+			$tokens = (int) $item->get_meta( Packages::PER_MONTH );
+			if ( $tokens > 0 ) {
+				/* translators: %s: number of tokens */
+				$plans[] = sprintf( __( '%s a month', 'token-bridge' ), number_format_i18n( $tokens ) );
+			}
+		}
+		return implode( ', ', $plans );
 	}
 }

@@ -52,13 +52,20 @@ final class Packages {
 		if ( ! $this->is_marked( $marked ) ) {
 			return null;
 		}
-		$months    = TokenAmount::read( $product->get_meta( self::MONTHS ) );
-		$per_month = TokenAmount::read( $product->get_meta( self::PER_MONTH ) );
-		if ( null !== $months && null !== $per_month && $months <= self::MAX_MONTHS ) {
-			return new Package( $per_month, $months );
+		if ( '' !== trim( (string) $product->get_meta( self::MONTHS ) . (string) $product->get_meta( self::PER_MONTH ) ) ) {
+			return $this->plan( $product );
 		}
 		$tokens = TokenAmount::read( $product->get_meta( self::TOKENS ) );
 		return null === $tokens ? null : new Package( $tokens );
+	}
+
+	/**
+	 * Returns the plan of a product; null if a part of it is missing or not clear, as the bridge reads it.
+	 */
+	private function plan( WC_Product $product ): ?Package {
+		$months    = TokenAmount::read( $product->get_meta( self::MONTHS ) );
+		$per_month = TokenAmount::read( $product->get_meta( self::PER_MONTH ) );
+		return null === $months || null === $per_month || $months > self::MAX_MONTHS ? null : new Package( $per_month, $months );
 	}
 
 	private function theirs( WC_Product $product ): ?Package {

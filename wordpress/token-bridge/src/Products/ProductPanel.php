@@ -85,7 +85,11 @@ final class ProductPanel implements Feature {
 			return;
 		}
 		wp_enqueue_script( 'token-bridge-product', plugins_url( 'assets/product.js', TOKEN_BRIDGE_FILE ), [], TOKEN_BRIDGE_VERSION, true );
-		wp_add_inline_script( 'token-bridge-product', 'var tokenBridgePrices = ' . wp_json_encode( $this->prices->all() ) . ';', 'before' );
+		$known = [
+			'prices'    => $this->prices->all(),
+			'eachMonth' => $this->each_month(),
+		];
+		wp_add_inline_script( 'token-bridge-product', 'var tokenBridgeProduct = ' . wp_json_encode( $known ) . ';', 'before' );
 	}
 
 	private function amounts( WC_Product $product, string $suffix ): void {
@@ -125,7 +129,15 @@ final class ProductPanel implements Feature {
 	private function about( WC_Product $product ): void {
 		$found = $this->packages->find( $product );
 		$text  = null === $found ? '' : $this->prices->sentence( $found->tokens );
+		if ( null !== $found && $found->is_plan() ) {
+			$text = ltrim( $text . ' · ' . sprintf( $this->each_month(), number_format_i18n( $found->months ) ), ' ·' );
+		}
 		echo '<p class="form-field token-bridge-about" aria-live="polite">' . esc_html( $text ) . '</p>';
+	}
+
+	private function each_month(): string {
+		/* translators: %s: number of months */
+		return __( 'each month, for %s months', 'token-bridge' );
 	}
 
 	private function advise( WC_Product $product ): void {

@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import BIG
 
-revision = "0049"
-down_revision = "0048"
+revision = "0050"
+down_revision = "0049"
 branch_labels = None
 depends_on = None
 
