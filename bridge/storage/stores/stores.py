@@ -271,6 +271,7 @@ def _to_store(row: Row[Any]) -> Store:
         accept_unknown_modules=row.accept_unknown_modules,
         past_orders_paid_later=row.past_orders_paid_later,
         require_reason=row.require_reason,
+        deliveries=row.deliveries,
         has_erased=row.has_erased,
         grants_from=row.grants_from,
         asks_from=row.asks_from,

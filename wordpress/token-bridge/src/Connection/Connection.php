@@ -68,6 +68,13 @@ final class Connection {
 	}
 
 	/**
+	 * Returns a name of the account that a linked site draws on: one for all people of the site.
+	 */
+	public function site_account(): string {
+		return 'account_' . $this->site_id();
+	}
+
+	/**
 	 * Returns the bridge's address without a slash at its end.
 	 */
 	public function url(): string {
