@@ -7,10 +7,10 @@
 
 namespace TokenBridge\Orders;
 
-defined( 'ABSPATH' ) || exit;
-
 use TokenBridge\Feature;
 use WC_Order;
+
+defined( 'ABSPATH' ) || exit;
 
 /**
  * Stores where a buyer came from in WooCommerce's session and on the order, and links there from the thank-you page.
