@@ -26,9 +26,9 @@ SHARED = (
     *("bridge/domain/admin/admins.py", "bridge/domain/admin/user_list.py"),
     *(f"bridge/domain/stores/{name}.py" for name in ("stores", "zones", "public_address", "shortcode", "thresholds")),
     "bridge/domain/stores/pasted_text.py",
-    # The parameters and the style of fragments, and two of the widget's texts.
+    # The parameters and the style of fragments, and parts of the widget's texts and links.
     *(f"bridge/web/widget/{name}.py" for name in ("look", "accent", "stylesheet", "options", "recent_use")),
-    "bridge/web/spend_order.py",
+    *("bridge/web/spend_order.py", "bridge/web/return_links.py"),
 )
 """The foundations that requests share: every other file that a request enters must be listed."""
 

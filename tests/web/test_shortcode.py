@@ -98,6 +98,9 @@ def test_look_introduction_and_address_are_written_saved_and_followed(client, sh
     assert "<h5" in asked
     assert "All é in one" not in asked
     assert 'href="/other"' in asked
+    body = {"user": {"id": 2}, "items": [{"module": "chat", "tokens": 5}]}
+    step = shop.client.post("/v1/confirm", json=body, headers=shop.headers).text
+    assert 'data-theme="dark" data-accent="00aa77"' in step
 
 
 def test_balance_has_no_other_attribute(client, shop):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -109,6 +111,28 @@ def test_several_packages_are_offered_with_links_into_the_cart(shop):
     assert "All packages" in links
     assert Page(_get(shop, buycreditsurl="/shop/tokens", buycreditslabel="More")).links == {"More": "/shop/tokens"}
     assert Page(_get(shop, buycredits="false")).links == {}
+
+
+def test_links_into_the_shop_name_the_way_back(shop):
+    here = "https://shop.example/app?a=1&b=ä#x"
+    wanted = "token_bridge_return=https%3A%2F%2Fshop.example%2Fapp%3Fa%3D1%26b%3D%C3%A4%23x"
+    query = f"user_id=1&return_url={quote(here, safe='')}"
+
+    def links(more=""):
+        text = shop.client.get(f"/v1/widget?{query}{more}", headers=shop.headers).text
+        return [unescape(link) for link in re.findall(r'href="([^"]*)"', text)]
+
+    assert links() == [f"http://127.0.0.1:8980/shop/?{wanted}"]
+    assert links("&buycreditsurl=https://elsewhere.example/buy") == ["https://elsewhere.example/buy"]
+    put_package(shop, 10, 600)
+    put_package(shop, 11, 700)
+    assert links()[0] == f"http://127.0.0.1:8980/?add-to-cart=10&{wanted}"
+    asked = {"user": {"id": 1}, "items": [{"module": "chat", "tokens": 5}]}
+    step = shop.client.post(f"/v1/confirm?{query}", json=asked, headers=shop.headers).text
+    assert f'href="http://127.0.0.1:8980/shop/?{wanted}"' in step
+    assert "token_bridge_return" not in shop.client.post("/v1/confirm", json=asked, headers=shop.headers).text
+    bad = shop.client.get("/v1/widget?user_id=1&return_url=javascript:1", headers=shop.headers).text
+    assert "token_bridge_return" not in bad
 
 
 def test_balance_view_is_the_number_alone(shop):

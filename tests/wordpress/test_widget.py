@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -92,15 +93,31 @@ def test_balance_is_shown_inside_a_line(connected_site, bridge, users):
 
 def test_attributes_reach_the_widget(connected_site, pages):
     content = (
-        '[token_usage title="Mine" intro="So far" purchasehistory="false" buycreditslabel="More" buycreditsurl="/go"]'
+        '[token_usage title="Mine" heading="4" labels="chat:Assistant" intro="So far" purchasehistory="false"'
+        ' buycreditslabel="More" buycreditsurl="/go"]'
     )
 
     text = connected_site.get(add_page(connected_site, content, title="Attributes"), "a_editor").text
 
-    assert "Mine" in text
+    assert re.search(r"<h4[^>]*>Mine</h4>", text)
+    assert "Assistant" in text
     assert "So far" in text
     assert re.search(r'href="/go"[^>]*>\s*More', text)
     assert "Purchases" not in text
+
+
+def test_links_to_buy_name_their_page(connected_site, bridge):
+    bought = bridge.call("PUT", "store", {"purchase_url": f"{connected_site.url}/buy?a=1#packages"})
+    assert bought.status_code == 200, bought.text
+    paths = [add_page(connected_site, "[token_usage]", title=title) for title in ("First place", "Second place")]
+
+    for path in paths:
+        text = connected_site.get(path, ADMIN).text
+        link = re.search(r'class="token-bridge__(?:buy|link)" href="([^"]*/buy[^"]*)"', text)
+        assert link, text
+        target = urlsplit(link[1].replace("&amp;", "&"))
+        assert parse_qs(target.query) == {"a": ["1"], "token_bridge_return": [connected_site.url + path]}
+        assert target.fragment == "packages"
 
 
 def test_visitor_with_use_sees_what_is_free_for_visitors(connected_site, bridge, pages):

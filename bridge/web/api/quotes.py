@@ -32,6 +32,7 @@ from bridge.web.api.quote_documents import quote_document
 from bridge.web.api.requests import who_of
 from bridge.web.api.responses import json_response
 from bridge.web.context import reading, utcnow
+from bridge.web.return_links import RETURN_URL
 from bridge.web.widget import confirm
 from bridge.web.widget import look as look_parameters
 from bridge.web.widget.look import read_look, read_url
@@ -83,7 +84,7 @@ class ConfirmIn(QuoteIn):
     tag="Spends",
     answer=QuoteOut,
     body=QuoteIn,
-    query=look_parameters.PARAMETERS,
+    query=(*look_parameters.PARAMETERS, RETURN_URL),
     errors=_ERRORS,
     example=_EXAMPLE,
     media=("application/json", "text/html"),
@@ -96,8 +97,8 @@ def quote() -> Response:
     body = read_body(QuoteIn)
     quoted, person = _quote(body)
     if wants_html():
-        look = read_look(request.args)
-        card = confirm.confirm_card(quoted, look, is_guest=isinstance(person, Visitor))
+        look = read_look(request.args).over(quoted.policy.store.shortcode)
+        card = confirm.confirm_card(quoted, look, is_guest=isinstance(person, Visitor), return_url=_return_url())
         return html_response(confirm.render(card, look), look.language)
     return varied(json_response(quote_document(quoted)))
 
@@ -109,7 +110,7 @@ def quote() -> Response:
     tag="Widget",
     answer=None,
     body=ConfirmIn,
-    query=look_parameters.PARAMETERS,
+    query=(*look_parameters.PARAMETERS, RETURN_URL),
     errors=_ERRORS,
     example=_EXAMPLE,
     media=("text/html",),
@@ -123,8 +124,15 @@ def confirm_run() -> Response:
     body = read_body(ConfirmIn)
     quoted, person = _quote(body)
     action = _action(body.action or "", person)
-    look = read_look(request.args)
-    card = confirm.confirm_card(quoted, look, is_guest=isinstance(person, Visitor), action=action, fields=body.fields)
+    look = read_look(request.args).over(quoted.policy.store.shortcode)
+    card = confirm.confirm_card(
+        quoted,
+        look,
+        is_guest=isinstance(person, Visitor),
+        action=action,
+        fields=body.fields,
+        return_url=_return_url(),
+    )
     return html_response(confirm.render(card, look), look.language)
 
 
@@ -148,6 +156,10 @@ def _quote(body: QuoteIn) -> tuple[Quote, Who | None]:
     person = who_of(body, who)
     with reading() as connection:
         return quotes.quote(connection, who, person, asks, now=utcnow()), person
+
+
+def _return_url() -> str:
+    return read_url(request.args.get("return_url", ""))
 
 
 def _action(text: str, person: Who | None) -> str:

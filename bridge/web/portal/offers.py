@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import packages as service
@@ -12,12 +12,10 @@ from bridge.services.portal.sessions import Buyer
 from bridge.storage.engine.database import Connection
 from bridge.web.i18n.formatting import Language, isolate, money, number
 from bridge.web.i18n.messages import Texts, texts_of
+from bridge.web.return_links import with_return
 
 MOST = 100
 """How many packages a page lists."""
-
-RETURN = "token_bridge_return"
-"""The parameter of a link into the shop with the address that its thank-you page leads back to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,9 @@ def list_offers(connection: Connection, buyer: Buyer, language: Language) -> tup
     """Return the packages and plans of the buyer's store, those with the fewest tokens first."""
     found, texts = service.list_offered(connection, buyer.store.id, limit=MOST), texts_of(language)
     checkout = checkout_of(buyer.store, service.latest_checkout(connection, buyer.store.id) if found else "")
-    return tuple(_offer(each, checkout, buyer.session.return_url, texts) for each in found)
+    offers = (_offer(each, checkout, texts) for each in found)
+    back, shop = buyer.session.return_url, buyer.store.url
+    return tuple(replace(each, url=with_return(each.url, back, shop_url=shop)) for each in offers)
 
 
 def checkout_of(store: Store, stated: str) -> str:
@@ -51,7 +51,7 @@ def checkout_of(store: Store, stated: str) -> str:
     return page._replace(scheme=shop.scheme).geturl()
 
 
-def _offer(offered: OfferedPackage, checkout: str, return_url: str, texts: Texts) -> Offer:
+def _offer(offered: OfferedPackage, checkout: str, texts: Texts) -> Offer:
     package, language = offered.package, texts.language
     tokens = texts.ngettext("{n} token", "{n} tokens", package.tokens or 0)
     if package.months:
@@ -62,12 +62,11 @@ def _offer(offered: OfferedPackage, checkout: str, return_url: str, texts: Texts
             tokens=number(package.tokens or 0, language),
         )
     product = package.variation_id or package.product_id
-    wanted = {"add-to-cart": str(product)} | ({RETURN: return_url} if return_url else {})
     return Offer(
         name=isolate(package.name or package.plan or tokens, language),
         tokens=tokens,
         price="" if offered.price is None else money(offered.price, offered.currency, language),
-        url=f"{checkout}{'&' if '?' in checkout else '?'}{urlencode(wanted)}",
+        url=f"{checkout}{'&' if '?' in checkout else '?'}add-to-cart={product}",
         product_id=product,
         monthly=(package.tokens or 0) if package.months else 0,
     )

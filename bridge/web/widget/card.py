@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from bridge.domain.accounts.accounts import Balance
 from bridge.domain.events.events import Alert
+from bridge.domain.stores.stores import Store
 from bridge.services.metering.overview import AccountOverview
 from bridge.services.orders.purchases import Purchase
 from bridge.services.portal.widget import OFFERS, Awaited, Offer, WidgetState
@@ -26,6 +27,7 @@ from bridge.web.i18n.formatting import (
     zone_name,
 )
 from bridge.web.i18n.messages import Texts, texts_of
+from bridge.web.return_links import with_return
 from bridge.web.spend_order import spend_order
 from bridge.web.widget.options import Options, View, known_modules
 from bridge.web.widget.recent_use import RecentUse, recent_use
@@ -123,7 +125,7 @@ def usage_card(state: WidgetState, options: Options, language: Language, *, titl
     words = _words(language)
     bought = state.purchases()
     shows_purchases = is_full and bool(options.shows_purchases) and not account.is_guest
-    offers = _offers(state, texts) if options.shows_buy and not options.buy_url else ()
+    offers = _offers(state, options, texts) if options.shows_buy and not options.buy_url else ()
     low, low_text = balance_state(known, texts)
     return UsageCard(
         view=options.view or View.FULL,
@@ -138,7 +140,7 @@ def usage_card(state: WidgetState, options: Options, language: Language, *, titl
         debt=_debt(texts, known.balance.debt) if known.balance.debt else "",
         order=spend_order(texts, known),
         waiting=_waiting(state, texts),
-        buy_url=(options.buy_url or policy.store.purchase_url) if options.shows_buy else "",
+        buy_url=_buy_url(policy.store, options) if options.shows_buy else "",
         signin_url=options.signin_url,
         offers=offers,
         zone=zone_name(policy.calendar.zone),
@@ -225,13 +227,19 @@ def _awaited(order: Awaited, texts: Texts) -> str:
     return texts.gettext("Order {number} is being processed: {tokens}", number=shown, tokens=tokens)
 
 
-def _offers(state: WidgetState, texts: Texts) -> tuple[CardOffer, ...]:
+def _buy_url(store: Store, options: Options) -> str:
+    link = options.buy_url or store.purchase_url
+    return with_return(link, options.return_url, shop_url=store.url)
+
+
+def _offers(state: WidgetState, options: Options, texts: Texts) -> tuple[CardOffer, ...]:
     """Return the packages to choose from; none where there are not several."""
     found = state.offers()
     if len(found) < 2:
         return ()
     shop = state.policy.store.url.rstrip("/")
-    return tuple(_offer(each, shop, texts) for each in found[:OFFERS])
+    offers = (_offer(each, shop, texts) for each in found[:OFFERS])
+    return tuple(replace(each, url=with_return(each.url, options.return_url, shop_url=shop)) for each in offers)
 
 
 def _offer(offer: Offer, shop: str, texts: Texts) -> CardOffer:

@@ -13,6 +13,7 @@ from bridge.services.metering.charge import Priced
 from bridge.services.metering.quotes import Quote
 from bridge.web.i18n.formatting import isolate, number
 from bridge.web.i18n.messages import Texts, texts_of
+from bridge.web.return_links import with_return
 from bridge.web.widget.look import Look
 from bridge.web.widget.shell import fragment, heading
 
@@ -55,9 +56,18 @@ class ConfirmCard:
 
 
 def confirm_card(
-    quoted: Quote, look: Look, *, is_guest: bool, action: str = "", fields: Mapping[str, str] | None = None
+    quoted: Quote,
+    look: Look,
+    *,
+    is_guest: bool,
+    action: str = "",
+    fields: Mapping[str, str] | None = None,
+    return_url: str = "",
 ) -> ConfirmCard:
-    """Return the confirmation step of a quote; a guest has no balance to show."""
+    """Return the confirmation step of a quote; a guest has no balance to show.
+
+    The shop's thank-you page leads back to `return_url`, or nowhere if it is empty.
+    """
     texts = texts_of(look.language)
     cost, is_payable = sum(item.tokens for item in quoted.items), not quoted.shortfall
     return ConfirmCard(
@@ -72,7 +82,7 @@ def confirm_card(
         note=_note(quoted, texts),
         shortfall="" if is_payable else _shortfall(quoted, texts),
         buy=texts.gettext("Buy tokens"),
-        purchase_url="" if is_payable else quoted.purchase_url or "",
+        purchase_url="" if is_payable else _purchase_url(quoted, return_url),
         button=texts.ngettext("Use {n} token", "Use {n} tokens", cost) if cost else texts.gettext("Continue"),
         is_payable=is_payable,
         action=action,
@@ -84,6 +94,10 @@ def render(card: ConfirmCard, look: Look) -> str:
     """Return the confirmation step as a fragment."""
     content = heading(look, card.title) + render_template("_confirm.html", card=card)
     return fragment(look, kind="confirm", label=card.title, content=content, sheets=("confirm",))
+
+
+def _purchase_url(quoted: Quote, return_url: str) -> str:
+    return with_return(quoted.purchase_url or "", return_url, shop_url=quoted.policy.store.url)
 
 
 def _items(priced: Sequence[Priced], policy: Policy, texts: Texts) -> tuple[Line, ...]:

@@ -9,6 +9,7 @@ from unicodedata import category
 
 from bridge.domain.stores.shortcode import Shortcode
 from bridge.web.api.operations import Parameter
+from bridge.web.return_links import RETURN_URL
 from bridge.web.widget.look import note_ignored, read_url
 
 MAX_TEXT = 300
@@ -53,6 +54,7 @@ PARAMETERS = (
         "",
     ),
     Parameter("signin_url", "Page of your site where guests sign in.", {"type": "string"}, ""),
+    RETURN_URL,
     Parameter(
         "roles",
         "Roles of the user, separated by commas. They are stored as by `PUT /v1/users/{user_id}`.",
@@ -81,6 +83,7 @@ class Options:
     buy_url: str = ""
     account_url: str = ""
     signin_url: str = ""
+    return_url: str = ""
 
     def over(self, default: Shortcode) -> Options:
         """Return the options with the store's own in place of those that are None."""
@@ -111,6 +114,7 @@ def read_options(values: Mapping[str, str]) -> Options:
         buy_url=_read_url(values, "buycreditsurl"),
         account_url=_read_url(values, "account_url"),
         signin_url=_read_url(values, "signin_url"),
+        return_url=_read_url(values, "return_url"),
     )
 
 

@@ -17,6 +17,7 @@
 	const texts = [
 		[ 'title', __( 'Title', 'token-bridge' ) ],
 		[ 'intro', __( 'Introduction', 'token-bridge' ) ],
+		[ 'labels', __( 'Names of modules, such as chat:Assistant', 'token-bridge' ) ],
 		[ 'accent', __( 'Accent color, such as #0a7', 'token-bridge' ) ],
 		[ 'buycreditslabel', __( 'Label of the button', 'token-bridge' ) ],
 		[ 'buycreditsurl', __( 'Address of the button', 'token-bridge' ) ],
@@ -27,8 +28,12 @@
 		{ value: 'summary', label: __( 'Without purchases', 'token-bridge' ) },
 		{ value: 'balance', label: __( 'Balance only', 'token-bridge' ) },
 	];
+	const headings = [ { value: '', label: __( 'As set for the store', 'token-bridge' ) } ].concat(
+		[ '2', '3', '4', '5', '6' ].map( ( level ) => ( { value: level, label: level } ) )
+	);
 	const themes = [
-		{ value: '', label: __( 'Like the page', 'token-bridge' ) },
+		{ value: '', label: __( 'As set for the store', 'token-bridge' ) },
+		{ value: 'auto', label: __( 'Like the page', 'token-bridge' ) },
 		{ value: 'light', label: __( 'Light', 'token-bridge' ) },
 		{ value: 'dark', label: __( 'Dark', 'token-bridge' ) },
 	];
@@ -61,6 +66,7 @@
 					select( 'view', __( 'View', 'token-bridge' ), views ),
 					parts.map( toggle ),
 					select( 'theme', __( 'Colors', 'token-bridge' ), themes ),
+					select( 'heading', __( 'Level of the title', 'token-bridge' ), headings ),
 					texts.map( text )
 				)
 			),

@@ -22,9 +22,9 @@ final class Attributes {
 	];
 
 	/** Attributes that are texts, sent as they are. */
-	private const TEXTS = [ 'view', 'title', 'intro', 'theme', 'accent', 'heading', 'buycreditslabel', 'buycreditsurl' ];
+	private const TEXTS = [ 'view', 'labels', 'title', 'intro', 'theme', 'accent', 'heading', 'buycreditslabel', 'buycreditsurl' ];
 
-	/** Attributes that are yes or no, sent as `true` or `false`. */
+	/** Attributes that are yes or no, sent as `true` or `false`; without them, the widget does as set for the store. */
 	private const FLAGS = [ 'purchasehistory', 'buycredits' ];
 
 	/** The longest text that is sent. */
@@ -62,7 +62,7 @@ final class Attributes {
 			$found[ $name ] = mb_substr( $this->values[ $name ], 0, self::MAX_LENGTH );
 		}
 		foreach ( self::FLAGS as $name ) {
-			$found[ $name ] = self::is_off( $this->values[ $name ] ) ? 'false' : '';
+			$found[ $name ] = self::flag( $this->values[ $name ] );
 		}
 		return array_filter( $found, 'strlen' );
 	}
@@ -79,16 +79,23 @@ final class Attributes {
 		return $off ? implode( ',', array_diff_key( self::SWITCHES, $off ) ) : '';
 	}
 
+	private static function flag( string $value ): string {
+		if ( self::is_off( $value ) ) {
+			return 'false';
+		}
+		return in_array( strtolower( $value ), [ 'true', '1', 'yes', 'on' ], true ) ? 'true' : '';
+	}
+
 	private static function is_off( string $value ): bool {
 		return in_array( strtolower( $value ), [ 'false', '0', 'no', 'off' ], true );
 	}
 
 	/**
-	 * @param mixed $value The value of an attribute; blocks have booleans.
+	 * @param mixed $value The value of an attribute; blocks have booleans, and a true one is not a choice of its own.
 	 */
 	private static function to_text( $value ): string {
 		if ( is_bool( $value ) ) {
-			return $value ? 'true' : 'false';
+			return $value ? '' : 'false';
 		}
 		return is_scalar( $value ) ? (string) $value : '';
 	}

@@ -85,11 +85,11 @@ final class Widget {
 	 * @param array<string, string> $parameters Parameters of the widget.
 	 */
 	private function fragment_html( string $person, array $parameters ): string {
-		$found = $this->source->find( $person, $parameters );
+		$found = $this->source->find( $person, $parameters + [ 'return_url' => $this->any_page() ] );
 		if ( null === $found ) {
 			return $this->line_html( __( 'Your tokens cannot be shown at the moment. Reload the page in a minute.', 'token-bridge' ) );
 		}
-		return $found->html . ( $found->is_old ? $this->age_html( $found->at ) : '' );
+		return $this->with_this_page( $found->html ) . ( $found->is_old ? $this->age_html( $found->at ) : '' );
 	}
 
 	/**
@@ -127,6 +127,20 @@ final class Widget {
 	 */
 	private function account_path(): string {
 		return function_exists( 'wc_get_account_endpoint_url' ) ? wp_make_link_relative( wc_get_account_endpoint_url( MyAccountTab::ENDPOINT ) ) : '';
+	}
+
+	/**
+	 * Returns the address that stands for the page in a fragment, so that all pages share one fragment of a person.
+	 */
+	private function any_page(): string {
+		return home_url( '/token-bridge-this-page' );
+	}
+
+	/**
+	 * Returns the fragment with links that name this page as the way back from the shop.
+	 */
+	private function with_this_page( string $html ): string {
+		return str_replace( rawurlencode( $this->any_page() ), rawurlencode( $this->here() ), $html );
 	}
 
 	private function here(): string {
