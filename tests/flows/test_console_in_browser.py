@@ -40,7 +40,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[SharedApp]:
 def address(shared: SharedApp) -> Iterator[str]:
     """Return the address where the service answers the browser."""
     server = make_server("127.0.0.1", 0, shared.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, event
 from bridge.storage.engine import patience
 
 FORGET_PLANS = "DISCARD PLANS"
-"""Drops the cached plans; a connection that writes sends it when they are older than `plans_seconds`."""
+"""Drops the cached plans; a connection sends it before a transaction when they are older than `plans_seconds`."""
 
 LOCK_SECONDS = 8
 STATEMENT_SECONDS = 8.0
@@ -46,7 +46,7 @@ _WRITE = f"BEGIN; {_LIMITS}; SET LOCAL enable_seqscan = off"
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
 """All statements of the transaction see the same moment; a list may read a whole table."""
 
-_IN_ERROR = 3
+_IDLE, _IN_ERROR = 0, 3
 _PROBES = 4
 """How often the process id of a new connection is read: a pooler may return the same one by chance."""
 
@@ -107,11 +107,14 @@ def _connection_class(dbapi: Any) -> Any:
         if self.bridge_was_warned:
             raise dbapi.OperationalError("the commit may not have reached the standby")
 
-    return type(
-        "PatientConnection",
-        (base,),
-        {"wait": wait, "commit": commit, "bridge_wait_seconds": 0.0, "bridge_was_warned": False},
-    )
+    def rollback(self: Any) -> None:
+        # The driver's own forgets every prepared statement, and each read transaction ends with a rollback.
+        with self.lock:
+            if self.pgconn.transaction_status != _IDLE:
+                self.wait(self._exec_command(b"ROLLBACK"))
+
+    members = {"wait": wait, "commit": commit, "rollback": rollback}
+    return type("PatientConnection", (base,), {**members, "bridge_wait_seconds": 0.0, "bridge_was_warned": False})
 
 
 def _wait_seconds(driver: Any) -> float | None:
@@ -144,9 +147,9 @@ def _note_warning(connection: Any, notice: Any) -> None:
 
 def _note_opening(connection: Connection, plans_seconds: float) -> None:
     options = connection.get_execution_options()
-    is_write = options.get("bridge_writes", False)
-    connection.info["opening"] = _WRITE if is_write else None if options.get("bridge_glance", False) else _READ
-    if not is_write or connection.connection.driver_connection.prepare_threshold is None:  # type: ignore[union-attr]
+    is_write, is_glance = options.get("bridge_writes", False), options.get("bridge_glance", False)
+    connection.info["opening"] = _WRITE if is_write else None if is_glance else _READ
+    if is_glance or connection.connection.driver_connection.prepare_threshold is None:  # type: ignore[union-attr]
         return
     now = time.monotonic()
     if now - connection.info.setdefault("planned_at", now) > plans_seconds:
