@@ -31,7 +31,7 @@ from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
 _CONNECTIONS = 16
-"""The most requests that read at once: each takes a moment, and PostgreSQL limits connections."""
+"""How many connections to PostgreSQL are kept for requests: the server limits them, and each request takes a moment."""
 
 
 def create_app(config: Config | None = None, *, metrics: Metrics | None = None) -> Flask:
@@ -58,7 +58,7 @@ def _put_together(config: Config, metrics: Metrics) -> Flask:
     ids.use_key(config.secret_key)
     database = Database(
         config.database_url,
-        pool_size=min(config.threads, _CONNECTIONS) + 2,
+        pool_size=_pool_size(config),
         on_outage=metrics.note_outage,
         on_write_wait=metrics.note_write_wait,
     )
@@ -91,3 +91,10 @@ def _put_together(config: Config, metrics: Metrics) -> Flask:
     # Outermost, so that everything else sees the client's address.
     proxies.install(app, config.trusted_proxies)
     return app
+
+
+def _pool_size(config: Config) -> int:
+    """Return how many connections to the database are kept; two are for jobs and the group commit."""
+    # On SQLite a connection is an open file: to wait for one costs a read more than to have it.
+    is_embedded = config.database_url.startswith("sqlite:")
+    return (config.threads if is_embedded else min(config.threads, _CONNECTIONS)) + 2

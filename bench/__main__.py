@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
     growth.add_options(parser)
     parser.add_argument("--seconds", type=float, default=over_http.SECONDS, help="how long each load over HTTP lasts")
+    parser.add_argument("--workload", default="", help="over HTTP, only the workloads with this text in their name")
     parser.add_argument("--before", type=Path, help="an earlier checkout, to be measured beside this one over HTTP")
     wanted = parser.parse_args()
     # As the service does, so that measurements in this process are comparable.
@@ -76,6 +77,7 @@ def _sqlite(folder: Path, wanted: argparse.Namespace) -> list[Row]:
             "sqlite",
             lambda name: f"sqlite:///{folder / name}.sqlite3",
             seconds=wanted.seconds,
+            workload=wanted.workload,
             before=wanted.before,
         )
     if only in (None, "process"):
@@ -96,6 +98,7 @@ def _postgresql(wanted: argparse.Namespace) -> list[Row]:
                 "postgresql",
                 lambda name: cluster.create_database(f"bench_{name}"),
                 seconds=wanted.seconds,
+                workload=wanted.workload,
                 before=wanted.before,
             )
     if only in (None, "process"):

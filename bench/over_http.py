@@ -71,9 +71,18 @@ class _Side:
 
 
 def measure(
-    engine: str, url_of: Callable[[str], str], *, seconds: float = SECONDS, before: Path | None = None
+    engine: str,
+    url_of: Callable[[str], str],
+    *,
+    seconds: float = SECONDS,
+    workload: str = "",
+    before: Path | None = None,
 ) -> list[Row]:
-    """Return the rows of one engine; `url_of` creates an empty database by name, `before` is an earlier checkout."""
+    """Return the rows of one engine.
+
+    `url_of` creates an empty database by name, `before` is an earlier checkout. Only the
+    workloads whose name contains `workload` are measured, with the empty route.
+    """
     sides = [_Side("", ROOT, url_of("http"))]
     if before is not None:
         sides.insert(0, _Side("before", before.resolve(), url_of("http_before")))
@@ -84,6 +93,8 @@ def measure(
             send(service.port, sent[EMPTY], connections=CONNECTIONS, seconds=1.0)
         loads: list[dict[str, _Measured]] = [{} for _ in sides]
         for name in requests[0]:
+            if workload not in name and name != EMPTY:
+                continue
             rounds: list[list[_Measured]] = [[] for _ in sides]
             # A delivery that is sent again costs less, and a batch may take a second.
             count = 1 if name in {DELIVERIES, BATCHES} else ROUNDS

@@ -25,6 +25,7 @@ def store_document(store: Store) -> Document:
         "accept_unknown_modules": store.accept_unknown_modules,
         "past_orders_paid_later": store.past_orders_paid_later,
         "require_reason": store.require_reason,
+        "deliveries": store.deliveries,
         "seller_name": store.seller_name,
         "seller_address": store.seller_address,
         "seller_vat_id": store.seller_vat_id,

@@ -150,6 +150,9 @@ def _answer_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow
 
 def _webhooks_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow]) -> Step:
     known, has_keys = state.known, bool(state.key_ending)
+    if store.deliveries == "plugin":
+        sentence = "The WordPress plugin delivers every change itself, until it is accepted. Webhooks are not used."
+        return Step("webhooks", "Deliveries", State.DONE, sentence)
     title, at = "Webhooks", store_time(store, known.webhooks_set_at)
     count = len(TOPICS)
     wrong = next((fault for fault in faults if fault.remedy == "webhooks"), None)

@@ -85,6 +85,32 @@ def test_key_withdrawn_by_another_process_moves_nothing(shop, database, site, sq
     assert ledger_sql.faults(database) == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "code", "who"),
+    [
+        ("update access_keys set expires_at = created_at", "key_expired", "user_id=2"),
+        ("delete from access_keys", "unauthorized", "user_id=2&view=balance"),
+        ("delete from access_keys", "unauthorized", "guest_id=visitor"),
+        ("delete from access_keys", "unauthorized", "user_id=none"),
+    ],
+)
+def test_widget_is_not_shown_to_a_key_withdrawn_by_another_process(shop, database, sql, code, who):
+    give(shop, 2, 1_234)
+    first = shop.client.get("/v1/widget?user_id=2", headers=shop.headers)
+    assert (first.status_code, "1,234" in first.text) == (200, True)
+    elsewhere(database, sql)
+
+    answer = shop.client.get(f"/v1/widget?{who}", headers=shop.headers | {"If-None-Match": first.headers["ETag"]})
+
+    assert (answer.status_code, answer.get_json()["code"]) == (401, code)
+
+
+def test_widget_is_not_shown_to_the_key_of_a_linked_site(shop, site):
+    answer = shop.client.get("/v1/widget?user_id=2", headers=bearer(site["access_key"]))
+
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "store_key_required")
+
+
 def test_replay_under_a_withdrawn_key_reveals_nothing(shop, database, site):
     elsewhere(database, "update sites set unlinked_at = created_at")
 

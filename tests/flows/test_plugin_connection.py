@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bridge.domain.shop.subscriptions import TOPICS, state_of
@@ -56,6 +58,14 @@ def states(document):
 
 def codes(document):
     return [issue["code"] for issue in document["issues"]]
+
+
+def checked(connected_shop, plugin):
+    """Return the states of the steps once the shop was checked."""
+    until = time.monotonic() + 20
+    while (found := states(health(connected_shop, plugin)))["answer"] == "open" and time.monotonic() < until:
+        time.sleep(0.02)
+    return found
 
 
 def create_webhooks(connected_shop):
@@ -114,6 +124,66 @@ def test_keys_are_stored_while_the_shop_cannot_be_read(connected_shop, plugin, k
     assert "shop" in codes(document)
     assert (document["state"], states(document)["answer"]) == ("problem", "wrong")
     assert stored_keys(connected_shop)["consumer_key"] is not None
+
+
+def test_keys_are_checked_after_the_response_where_the_plugin_asks_for_it(connected_shop, plugin):
+    """A site with one PHP process cannot answer while it waits for this response."""
+    # The shop is silent until this response came.
+    connected_shop.served.faults.add(Kind.SILENCE, seconds=1)
+
+    began = time.monotonic()
+    response = send_keys(connected_shop, plugin, keys_of(connected_shop) | {"check": "later"})
+    took = time.monotonic() - began
+
+    assert (response.status_code, states(response.get_json())["answer"]) == (200, "open")
+    assert took < 1
+    assert checked(connected_shop, plugin)["answer"] == "done"
+    assert send_keys(connected_shop, plugin, WRONG | {"check": "later"}).status_code == 200
+    assert checked(connected_shop, plugin)["answer"] == "wrong"
+    mixed_up = {"consumer_key": "cs_1", "consumer_secret": "ck_1", "check": "later"}
+    assert send_keys(connected_shop, plugin, mixed_up).status_code == 422
+
+
+def test_without_webhooks_the_plugin_alone_delivers(connected_shop, plugin):
+    send_keys(connected_shop, plugin, keys_of(connected_shop))
+    connected_shop.watch()
+    assert connected_shop.shop.webhooks
+    for number in list(connected_shop.shop.webhooks):
+        connected_shop.shop.delete_webhook(number)
+
+    changed = connected_shop.client.put("/v1/store", json={"deliveries": "plugin"}, headers=plugin)
+    assert changed.get_json()["deliveries"] == "plugin"
+    assert not any(code.value.startswith("webhook") for code in connected_shop.faults())
+    connected_shop.watch()
+
+    assert not connected_shop.shop.webhooks
+    document = health(connected_shop, plugin)
+    assert states(document)["webhooks"] == "done"
+    assert not any(code.startswith("webhook") for code in codes(document))
+    # Webhooks are repaired again as soon as they are wanted, and when the plugin goes.
+    connected_shop.client.put("/v1/store", json={"deliveries": "webhooks"}, headers=plugin)
+    connected_shop.watch()
+    assert sorted(webhook.topic for webhook in connected_shop.shop.webhooks.values()) == sorted(TOPICS)
+    connected_shop.client.put("/v1/store", json={"deliveries": "plugin"}, headers=plugin)
+    connected_shop.client.delete("/v1/connection", headers=plugin)
+    assert connected_shop.client.get("/v1/store", headers=connected_shop.headers).get_json()["deliveries"] == "webhooks"
+
+
+@pytest.mark.parametrize("decision", ["grant", "skip"])
+def test_plugin_decides_about_past_orders(app, decision):
+    with open_connected_shop(app, patience_seconds=2) as connected_shop:
+        connected_shop.connect(has_keys=False, history="ask")
+        plugin = bearer(send_code(app, make_code(app, "shop"), url=connected_shop.served.url).get_json()["access_key"])
+        assert states(health(connected_shop, plugin))["history"] == "open"
+
+        answer = connected_shop.client.put("/v1/store/past-orders", json={"decision": decision}, headers=plugin)
+
+        assert states(answer.get_json())["history"] == {"grant": "waiting", "skip": "done"}[decision]
+        change = rows(connected_shop.database, "select actor, after from changes order by id desc")[0]
+        assert decision in str(change["after"])
+        assert "WordPress plugin" in change["actor"]
+        bad = connected_shop.client.put("/v1/store/past-orders", json={"decision": "ask"}, headers=plugin)
+        assert bad.status_code == 422
 
 
 def test_webhooks_that_the_plugin_created_are_ours(connected_shop, plugin):

@@ -129,13 +129,20 @@ def test_order_that_cannot_be_settled_stops_no_other(shop, database, monkeypatch
 
 def test_prune_removes_expired_rows_and_keeps_the_ledger(shop, database, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 2)
-    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
-    shop.client.put("/v1/limits/ai_forms", json={"period": "never", "rules": {"user": 100}}, headers=shop.headers)
+    rules = {"user": 100, "guest": 100}
+    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": rules}, headers=shop.headers)
+    shop.client.put("/v1/limits/ai_forms", json={"period": "never", "rules": rules}, headers=shop.headers)
     factories.put_package(shop, 10, 1000)
     for number in range(1, 6):
         factories.deliver(shop, factories.order(number, customer=10 + number))
         assert factories.spend(shop, number, 5).status_code == 201
     assert factories.spend(shop, 1, 5, module="ai_forms").status_code == 201
+    for module in ("chat", "ai_forms"):
+        body = {"guest": {"id": "cookie"}, "module": module, "tokens": 5}
+        used = shop.client.post("/v1/spends", json=body, headers=shop.headers | {"Idempotency-Key": module})
+        assert used.status_code == 201
+    signed_in = shop.headers | {"Idempotency-Key": "sign-in"}
+    shop.client.post("/v1/users/1/merge-guest", json={"guest": {"id": "cookie"}}, headers=signed_in)
     factories.put_user(shop, 20)
     refuse_entries(database, 20)
     factories.deliver(shop, factories.order(9, customer=20))
@@ -145,10 +152,12 @@ def test_prune_removes_expired_rows_and_keeps_the_ledger(shop, database, monkeyp
     assert ledger_sql.count(database, "deliveries") == 6
     outcome = jobs.prune(shift_at(database, utcnow() + timedelta(days=403)))
 
-    assert ", 5 deliveries, 5 windows, " in outcome
+    assert ", 5 deliveries, 7 windows, " in outcome
     assert ledger_sql.count(database, "idempotency_keys") == 0
     assert states(database) == ["received"], "what still waits is never removed"
-    assert [row["module"] for row in ledger_sql.rows(database, "select module from window_uses")] == ["ai_forms"]
+    assert [row["module"] for row in ledger_sql.rows(database, "select module from window_uses")] == ["ai_forms"] * 2
+    # What a guest brought along goes with its window.
+    assert [row["module"] for row in ledger_sql.rows(database, "select module from guest_uses")] == ["ai_forms"]
     assert counts == {table: ledger_sql.count(database, table) for table in counts}
 
 

@@ -54,20 +54,26 @@ def post(shop, path, body, key):
 def act(shop, rng, number, spent, held):
     """Do one thing that changes the values that decide spends."""
     kinds = ("spend", "spend", "spend", "refund", "hold", "settle", "give", "limit", "own", "reset", "store", "roles")
+    kinds += ("wish",)
     kind = rng.choice(kinds)
     key = f"act-{number}"
     if kind == "spend":
-        answer = spend(shop, 2, rng.randint(1, 60), module=rng.choice(("chat", "images")))
+        said = rng.choice(({}, {"confirmed": True}))
+        answer = spend(shop, 2, rng.randint(1, 60), module=rng.choice(("chat", "images")), **said)
         spent += [answer.json["id"]] if answer.status_code == 201 else []
     elif kind == "refund" and spent:
         post(shop, f"spends/{rng.choice(spent)}/refund", {"tokens": rng.randint(1, 5), "reason": "test"}, key)
     elif kind == "hold":
-        answer = post(shop, "holds", {"user": {"id": 2}, "module": "chat", "tokens": rng.randint(1, 40)}, key)
+        body = {"user": {"id": 2}, "module": "chat", "tokens": rng.randint(1, 40), "confirmed": rng.random() < 0.5}
+        answer = post(shop, "holds", body, key)
         held += [answer.json["id"]] if answer.status_code == 201 else []
     elif kind == "settle" and held:
         hold = held.pop()
         capture = rng.random() < 0.5
-        post(shop, f"holds/{hold}/{'capture' if capture else 'release'}", {"tokens": 3} if capture else {}, key)
+        body = {"tokens": rng.choice([3, 60]), "confirmed": rng.random() < 0.5} if capture else {}
+        post(shop, f"holds/{hold}/{'capture' if capture else 'release'}", body, key)
+    elif kind == "wish":
+        put_user(shop, 2, confirm_paid=rng.random() < 0.7)
     elif kind == "give":
         give(shop, 2, rng.randint(1, 100))
     elif kind == "roles":
@@ -145,6 +151,66 @@ def test_use_counts_where_it_was_counted_whatever_windows_the_limit_had_before(s
     found = explain(shop, at=format_timestamp(at))
 
     assert (found["window"]["period"], found["window"]["used"], found["rule"]["limit"]) == ("monthly", 10, 500)
+
+
+def test_wish_to_confirm_and_confirmations_of_that_moment_decide(shop):
+    """Each later confirmation replaces the stored one, and the windows and the wish begin again in between."""
+    put(shop, "limits/chat", {"period": "monthly", "rules": {"user": 10}})
+    give(shop, 2, 1_000)
+    answers, holds, stated = [], [], []
+
+    def hold(**said):
+        body = {"user": {"id": 2}, "module": "chat", "tokens": 30} | said
+        answer = post(shop, "holds", body, f"hold-{len(answers)}")
+        assert answer.status_code == 201
+        holds.append(answer.json["id"])
+
+    def capture(tokens, **said):
+        post(shop, f"holds/{holds.pop()}/capture", {"tokens": tokens} | said, f"capture-{len(answers)}")
+
+    def reset():
+        shop.client.post("/v1/users/2/limits/reset", json={"module": "chat"}, headers=shop.headers)
+
+    for act_ in (
+        lambda: spend(shop, 2, 20),
+        lambda: put_user(shop, 2, confirm_paid=True),
+        lambda: stated.append(spend(shop, 2, 20, module="ai_forms", confirmed=True).json),
+        lambda: spend(shop, 2, 20, confirmed=True),
+        reset,
+        lambda: hold(confirmed=True),
+        reset,
+        # It takes what the confirmed hold set aside, and confirms nothing in the new window.
+        lambda: capture(30),
+        lambda: put(shop, "store", {"spend_order": ["plan", "allowance", "balance"]}),
+        lambda: hold(tokens=5),
+        # It takes more than the hold set aside, with a confirmation of its own.
+        lambda: capture(20, confirmed=True),
+        lambda: put_user(shop, 2, confirm_paid=False),
+        lambda: spend(shop, 2, 20),
+        lambda: put_user(shop, 2, confirm_paid=True),
+        lambda: spend(shop, 2, 20, confirmed=True),
+        lambda: put_user(shop, 2, confirm_paid=False),
+        lambda: put_user(shop, 2, confirm_paid=True),
+        lambda: hold(tokens=40, confirmed=True),
+        reset,
+        lambda: capture(40, confirmed=True),
+    ):
+        act_()
+        answers.append((utcnow(), explain(shop)))
+
+    outcomes = [then["verdict"] for _, then in answers]
+    asked, agreed = "confirmation_required", "accepted"
+    assert outcomes[:9] == [agreed, asked, asked, agreed, asked, agreed, asked, asked, asked]
+    assert outcomes[9:] == [asked, agreed, agreed, agreed, asked, agreed, agreed, asked, agreed, asked, agreed]
+    for at, then in answers:
+        found = explain(shop, at=format_timestamp(at))
+        assert {key: found.get(key) for key in KEYS} == {key: then.get(key) for key in KEYS}
+        assert found["not_recorded"] == []
+    # The moment of a spend that states the confirmation explains the spend.
+    found = explain(shop, module="ai_forms", tokens=20, at=stated[0]["created_at"])
+    assert (found["verdict"], found["paid_by"]) == ("accepted", stated[0]["paid_by"])
+    assert shop.client.delete("/v1/users/2", headers=shop.headers).status_code == 200
+    assert [explain(shop, at=format_timestamp(at))["verdict"] for at, _ in answers] == outcomes
 
 
 def test_moment_of_a_spend_explains_the_spend_itself(shop):

@@ -1,4 +1,4 @@
-"""The widget's two statements give the same as the readings of every other page."""
+"""The widget's one statement gives the same as the readings of every other page."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.domain.accounts.accounts import Profile, Visitor
+from bridge.domain.errors import UnknownStore
+from bridge.domain.stores.principals import Caller
 from bridge.services import secrets
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_overview
 from bridge.services.orders import purchases
-from bridge.services.portal.widget import PURCHASES, read_widget
+from bridge.services.portal.widget import PURCHASES, read_at_once, read_widget
 from bridge.storage.accounts import accounts
+from bridge.storage.engine.database import Database
 from tests.factories import deliver, give, line, merge, order, put_package, put_user, spend
 
 
@@ -81,4 +84,36 @@ def test_purchase_of_very_many_lines_is_read_in_full(shop, database):
         state = read_widget(connection, shop.id, Profile(2), is_full=True, now=datetime.now(UTC))
         bought = state.purchases().purchases
 
+        holder = Caller(shop.id, "test")
+        assert read_at_once(connection, holder, Profile(2), is_full=True, now=datetime.now(UTC)) is None
     assert [(one.order_number, one.tokens, len(one.lines)) for one in bought] == [(2, 5, 1), (1, 750, 150)]
+    assert "750 tokens" in shop.client.get("/v1/widget?user_id=2", headers=shop.headers).text
+
+
+def test_store_that_was_removed_is_unknown(database):
+    with database.reading() as connection:
+        with pytest.raises(UnknownStore):
+            read_widget(connection, 99, Profile(2), is_full=True, now=datetime.now(UTC))
+        with pytest.raises(UnknownStore):
+            profiles.guest_salt(connection, 99)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_reads_keep_what_a_connection_has_prepared(people, database):
+    """The driver drops it at each rollback, and the widget would then be planned again each time."""
+    holder, now = Caller(people.id, "test"), datetime.now(UTC)
+    count = "select count(*) from pg_prepared_statements where position('window_uses' in statement) > 0"
+    prepared = []
+    single = Database(database.url.render_as_string(hide_password=False), pool_size=1)
+    for _ in range(8):
+        with single.reading() as connection:
+            read_widget(connection, people.id, Profile(2), is_full=True, now=now)
+            prepared.append(connection.exec_driver_sql(count).scalar_one())
+        with single.glance() as connection:
+            assert read_at_once(connection, holder, Profile(2), is_full=True, now=now) is not None
+            assert connection.exec_driver_sql("show jit").scalar_one() == "off"
+    with single.reading() as connection:
+        prepared.append(connection.exec_driver_sql(count).scalar_one())
+    single.close()
+
+    assert (prepared[0], prepared[-1]) == (0, 1)

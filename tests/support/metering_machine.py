@@ -18,10 +18,11 @@ from bridge.domain.metering.limits import Override, Period
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores.principals import Caller
 from bridge.rendering.documents import format_timestamp
-from bridge.services.metering import expiry, limits, manual_resets, overrides
+from bridge.services.metering import confirmations, expiry, limits, manual_resets, overrides
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
+from tests.support import model_confirmations
 from tests.support.model import Fields, Model
 from tests.support.spend_driver import SpendDriver, read
 from tests.support.spend_driver import rule as rule_of
@@ -146,6 +147,8 @@ class Machine(RuleBasedStateMachine):
 
     def ask_at_once(self) -> None:
         """Send three to eight requests in one transaction; each sees the effects of those before it."""
+        if self.rng.random() < 0.2:
+            self._want_to_confirm(self.rng.choice(USERS), wanted=self.rng.random() < 0.8)
         asked: list[tuple[Any, Fields]] = []
         spends, held = list(self.model.spends), list(self.model.holds)
         for _ in range(self.rng.randint(3, 8)):
@@ -170,6 +173,8 @@ class Machine(RuleBasedStateMachine):
             if isinstance(name, int) and rng.random() < 0.3:
                 # The request may change the user's roles.
                 what["roles"] = rng.choice(ROLES)
+        if rng.random() < 0.3:
+            what["confirmed"] = True
         if kind == "hold":
             ttl = rng.choice([1, 60, 300, 86_400])
             return self.driver.hold(name, ttl=ttl, **what), self.model.hold(name, what, self.now, ttl=ttl)
@@ -182,14 +187,19 @@ class Machine(RuleBasedStateMachine):
         hold, more = self.model.holds[id_], self.rng.choice(SMALL)
         held = sum(hold["plan"].values()) + hold["balance"] + hold["allowance"]
         tokens = self.rng.choice([0, max(0, held - more), held, held + more, held + more, None])
-        units = more % 9 if tokens is None else None
-        expected = self.model.capture(id_, self.now, tokens=tokens, units=units)
-        return self.driver.capture(id_, tokens, units=units), expected
+        said: Fields = {"units": more % 9 if tokens is None else None, "confirmed": self.rng.random() < 0.3}
+        expected = self.model.capture(id_, self.now, tokens=tokens, **said)
+        return self.driver.capture(id_, tokens, **said), expected
 
     def _refund(self, id_: str) -> tuple[Any, Fields]:
         """Refund the whole amount, a part, or too much."""
         tokens = self.rng.choice([None, *SMALL[:20]])
         return self.driver.refund(id_, tokens), self.model.refund(id_, self.now, tokens=tokens)
+
+    def _want_to_confirm(self, user: int, *, wanted: bool) -> None:
+        """Let a user be asked before tokens of the balance are taken, or not any more; in every run, so no rule."""
+        model_confirmations.want(self.model.person(user), wanted)
+        self._write(confirmations.set_wanted, user, wanted, actor="test", now=self.now)
 
     @precondition(lambda self: self.asked)
     @acting(back=range(100))

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.support.model_calendar import ALWAYS, months_later, period_around
+from tests.support import model_confirmations
+from tests.support.model_calendar import period_around, plan_months
 
 Fields = dict[str, Any]
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
@@ -40,6 +41,7 @@ class Model:
     def person(self, name: Any) -> Fields:
         """Add a user without tokens; guests are named by a text, users by a number."""
         empty: Fields = {"balance": 0, "debt": 0, "roles": (), "own": {}, "resets": [], "terms": {}}
+        empty |= {"wants": False, "confirmed": []}
         return self.people.setdefault(name, empty | {"used": Counter(), "plan_used": Counter(), "days": Counter()})
 
     # Balances and limits
@@ -147,19 +149,10 @@ class Model:
     def plans(self, name: Any, now: datetime) -> list[Fields]:
         """Return the current month of each plan with what it has left, the first to end in front."""
         person, running = self.person(name), []
+        terms = [term for _, term in sorted(person["terms"].items(), key=lambda item: (item[1]["at"], item[0]))]
         for product in {term["product"] for term in person["terms"].values()}:
-            months: list[tuple[datetime, datetime, int]] = []
-            anchor, count = ALWAYS, 0
-            for _, term in sorted(person["terms"].items(), key=lambda item: (item[1]["at"], item[0])):
-                if term["product"] != product or not term["months"]:
-                    continue
-                if not months or term["at"] >= months[-1][1]:
-                    anchor, count = term["at"], 0
-                for _ in range(term["months"]):
-                    start, end = (months_later(self.zone, anchor, step) for step in (count, count + 1))
-                    months.append((start, end, term["tokens"]))
-                    count += 1
-            for start, end, tokens in months:
+            bought = [term for term in terms if term["product"] == product and term["months"]]
+            for start, end, tokens in plan_months(self.zone, bought):
                 if start <= now < end:
                     gone = person["plan_used"][product, start]
                     gone += sum(hold["plan"][product, start, end] for hold in self.counting(name, now))
@@ -204,15 +197,15 @@ class Model:
         asked = self._decide(name, what, now)
         if asked["status"] != 201:
             return asked
-        person, module = self.person(name), asked["module"]
-        saved = {key: Counter(person[key]) for key in ("used", "plan_used")} | {"balance": person["balance"]}
-        paid = self._charge(name, module, asked["price"], now)
-        person.update(saved)
+        module = asked["module"]
+        paid = self._would_pay(name, module, asked["price"], now)
         hold = {"name": name, "module": module, "operation": what.get("operation"), "units": asked["units"]}
         hold |= {"state": "open", "expires_at": now + timedelta(seconds=ttl), **paid}
         return self._answer(name, module, paid, now, kept=hold)
 
-    def capture(self, hold_id: str, now: datetime, *, tokens: int | None, units: int | None) -> Fields:
+    def capture(
+        self, hold_id: str, now: datetime, *, tokens: int | None, units: int | None, confirmed: bool = False
+    ) -> Fields:
         """Charge the held amount first, as far as it still counts, then other sources; the rest is uncovered."""
         hold = self.holds[hold_id]
         if hold["state"] in {"captured", "released"}:
@@ -229,7 +222,10 @@ class Model:
         name, (module, count, price) = hold["name"], asked
         counted = hold if hold in self.counting(name, now) else None
         hold["state"] = "captured"
-        paid = self._charge(name, module, price, now, reserve=counted)
+        agreed = confirmed or hold["balance"] or not model_confirmations.is_missing(self, name, module, now)
+        paid = self._charge(name, module, price, now, reserve=counted, spares=() if agreed else ("balance",))
+        if confirmed and paid["balance"]:
+            self.person(name)["confirmed"].append((module, now))
         asked = {"module": module, "units": count, "operation": hold["operation"]}
         return self._store(name, asked, paid, now)
 
@@ -313,7 +309,8 @@ class Model:
         left = self.left(name, module, now)
         asked = {"module": module, "units": units, "price": price, "operation": what.get("operation")}
         if None in left.values() or sum(left.values()) >= price:  # type: ignore[arg-type]
-            return {"status": 201, **asked}
+            paid = self._would_pay(name, module, price, now)
+            return model_confirmations.refusal(self, name, what, asked, paid, now) or {"status": 201, **asked}
         disabled = "disabled" in (self.rules(name, module, now) or ())
         there: int = sum(left.values())  # type: ignore[arg-type]
         allowance = self.allowance(name, module, now)
@@ -332,7 +329,16 @@ class Model:
             "allowance": allowance,
         }
 
-    def _charge(self, name: Any, module: str, price: int, now: datetime, *, reserve: Fields | None = None) -> Fields:
+    def _would_pay(self, name: Any, module: str, price: int, now: datetime) -> Fields:
+        person = self.person(name)
+        saved = {key: Counter(person[key]) for key in ("used", "plan_used")} | {"balance": person["balance"]}
+        paid = self._charge(name, module, price, now)
+        person.update(saved)
+        return paid
+
+    def _charge(
+        self, name: Any, module: str, price: int, now: datetime, *, reserve: Fields | None = None, spares: Any = ()
+    ) -> Fields:
         paid: Fields = {"plan": Counter(), "balance": 0, "allowance": 0, "window": None, "uncovered": price}
         for source in self.order if reserve else ():
             assert reserve is not None
@@ -343,7 +349,7 @@ class Model:
                 there = min(reserve["balance"], self.person(name)["balance"])
                 there = there if source == "balance" else reserve["allowance"]
                 self._pay(name, module, paid, source, there, reserve["window"])
-        for source in self.order:
+        for source in (one for one in self.order if one not in spares):
             if source == "plan":
                 for plan in self.plans(name, now):
                     self._pay(name, module, paid, source, plan["left"], plan["place"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,3 +46,17 @@ def months_later(zone: ZoneInfo, anchor: datetime, months: int) -> datetime:
         except ValueError:
             continue
     raise AssertionError("a month has days")
+
+
+def plan_months(zone: ZoneInfo, bought: Sequence[Mapping[str, Any]]) -> list[tuple[datetime, datetime, int]]:
+    """Return each month of one plan, in order, with its tokens: each term follows the one before."""
+    months: list[tuple[datetime, datetime, int]] = []
+    anchor, count = ALWAYS, 0
+    for term in bought:
+        if not months or term["at"] >= months[-1][1]:
+            anchor, count = term["at"], 0
+        for _ in range(term["months"]):
+            start, end = (months_later(zone, anchor, step) for step in (count, count + 1))
+            months.append((start, end, term["tokens"]))
+            count += 1
+    return months

@@ -75,12 +75,22 @@ class SpendDriver:
         return HoldRequest(**self._asked(key, "hold", who, what, ttl), **self._who(who, what), **what, ttl_seconds=ttl)
 
     def capture(
-        self, hold: str | Document, tokens: int | None = None, *, units: int | None = None, key: str = ""
+        self,
+        hold: str | Document,
+        tokens: int | None = None,
+        *,
+        units: int | None = None,
+        key: str = "",
+        confirmed: bool = False,
     ) -> CaptureRequest:
         """Capture the actual cost of a hold."""
         id_ = self._number("ho", hold)
         return CaptureRequest(
-            **self._asked(key, "capture", id_, tokens, units), hold_id=id_, tokens=tokens, units=units
+            **self._asked(key, "capture", id_, tokens, units),
+            hold_id=id_,
+            tokens=tokens,
+            units=units,
+            confirmed=confirmed,
         )
 
     def release(self, hold: str | Document, *, key: str = "") -> ReleaseRequest:

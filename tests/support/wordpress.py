@@ -39,9 +39,13 @@ class WordPress:
     server: GuardedServer
     sessions: dict[str, requests.Session] = field(default_factory=dict)
 
-    def run(self, code: str, **values: Any) -> Any:
-        """Run PHP code in the site, with these values as variables, and return what it returns."""
-        answer = self._session("").post(self.url + _RUN, json={"code": code, "values": values}, timeout=60)
+    def run(self, code: str, *, at: str = "/", **values: Any) -> Any:
+        """Run PHP code in the site, with these values as variables, and return what it returns.
+
+        In a network, `at` is the path of the site.
+        """
+        sent = {"code": code, "values": values, "at": at}
+        answer = self._session("").post(self.url + _RUN, json=sent, timeout=60)
         if _RESULT not in answer.text:
             raise AssertionError(answer.text + self.log())
         return json.loads(answer.text.rpartition(_RESULT)[2])
@@ -97,18 +101,36 @@ def start_wordpress() -> WordPress:
     """Start a new site with our plugin and the stand-in for WooCommerce active."""
     require_wordpress()
     mariadb = start_mariadb()
-    mariadb.run("CREATE DATABASE wordpress")
-    folder = new_folder("wordpress")
-    site = folder / "site"
+    site = new_folder("wordpress") / "site"
     _copy_files(site)
+    return _install(site, mariadb, "wordpress")
+
+
+def start_network(wordpress: WordPress) -> WordPress:
+    """Start a network of sites (multisite) on the files and the database server of a site that runs."""
+    return _install(wordpress.folder, wordpress.mariadb, "network", TESTS_NETWORK="1")
+
+
+def stop_wordpress(wordpress: WordPress) -> None:
+    """Stop both servers and remove their folders."""
+    wordpress.server.stop()
+    wordpress.mariadb.server.stop()
+
+
+def _install(site: Path, mariadb: MariaDb, database: str, **more: str) -> WordPress:
+    mariadb.run(f"CREATE DATABASE {database}")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
         "TESTS_DB_SOCKET": str(mariadb.socket),
+        "TESTS_DB_NAME": database,
         "TESTS_SITE_URL": f"http://127.0.0.1:{port}",
         "PHP_CLI_SERVER_WORKERS": _WORKERS,
+        **more,
     }
+    # The first site's server removes the folder with WordPress's files when it stops, each other one its own.
+    folder = site.parent if database == "wordpress" else new_folder(database)
     settings = ["-d", f"error_log={folder}/php.log", "-d", "display_errors=stderr", "-d", "opcache.enable_cli=1"]
     command = ["php", *settings, "-S", f"127.0.0.1:{port}", "-t", site, _PARTS / "router.php"]
     server = start_guarded(folder, command, environment)
@@ -116,12 +138,6 @@ def start_wordpress() -> WordPress:
     server.wait_until(lambda: _listens(port))
     found.run("", install={"admin": ADMIN, "password": PASSWORD})
     return found
-
-
-def stop_wordpress(wordpress: WordPress) -> None:
-    """Stop both servers and remove their folders."""
-    wordpress.server.stop()
-    wordpress.mariadb.server.stop()
 
 
 def _copy_files(site: Path) -> None:

@@ -142,6 +142,23 @@ def test_amount_of_a_plan_keeps_its_months(shop, admin):
 
 
 @one_engine
+def test_plan_of_the_shops_product_is_shown_and_an_admins_amount_wins_over_it(shop, admin):
+    meta = [("_is_token_package", "yes"), ("_tokens_per_month", "2,000"), ("_plan_months", "12")]
+    product(shop, 10, meta)
+
+    page = read(admin.get(LIST))
+
+    assert rows(page)[0][2] == "2,000 a month, 12 months"
+    assert ("details", "Plan Pack 10, 12 months: Pack 10") in summaries(page)
+    save(admin, page, "10/0", "900")
+    assert plan_of(shop) == (900, "Pack 10", 12)
+    product(shop, 10, [*meta[:2], ("_plan_months", "1")])
+    assert plan_of(shop) == (900, "Pack 10", 12)
+    shop.client.delete("/v1/packages/10", headers=shop.headers)
+    assert plan_of(shop) == (2000, "Pack 10", 1)
+
+
+@one_engine
 def test_plan_is_set_changed_and_removed_and_grants_each_month(shop, admin):
     product(shop, 10)
     form = read(admin.get(LIST)).form("packages/10/0")

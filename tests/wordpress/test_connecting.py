@@ -1,14 +1,19 @@
 """Connecting the site with a code of the running service, everything that follows from it, and disconnecting."""
 
 import re
+import time
 
 import pytest
+import requests
 
+from bridge.services.stores import settings as stores
+from bridge.web.context import utcnow
 from tests.support.wordpress import ADMIN
 
 pytestmark = pytest.mark.xdist_group("wordpress")
 
 SCREEN = "/wp-admin/admin.php?page=token-bridge-connect"
+SETTINGS = "/wp-admin/admin.php?page=token-bridge-settings"
 
 
 @pytest.fixture
@@ -24,13 +29,21 @@ def new_site(active_site):
     return active_site
 
 
-def submit(site, action, user=ADMIN, **fields):
-    """Send the form of an action from the Connect screen, and return the page that follows."""
-    page = site.get(SCREEN, user).text
+def submit(site, action, user=ADMIN, page=SCREEN, **fields):
+    """Send the form of an action from the Connect screen or another page, and return the page that follows."""
+    page = site.get(page, user).text
     form = re.search(rf'value="token_bridge_{action}">.*?name="_wpnonce" value="([0-9a-f]+)"', page, re.DOTALL)
     assert form, page
     values = {"action": f"token_bridge_{action}", "_wpnonce": form.group(1), **fields}
     return site.post("/wp-admin/admin-post.php", user, data=values).text
+
+
+def wait_until(is_so):
+    """Return whether something becomes true within ten seconds."""
+    until = time.monotonic() + 10
+    while not (found := is_so()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(found)
 
 
 def notice(page):
@@ -63,13 +76,61 @@ def test_code_connects_the_site_and_sends_its_users(new_site, bridge, new_code):
         ("active", f"{bridge.url}/webhooks/woocommerce/shop")
     }
 
+    # The bridge calls the site after its answer: a site with one PHP process could not answer while it waits.
     new_site.run_background()
+    assert wait_until(lambda: bridge.call("GET", "store/health").json()["checked_at"])
 
     assert bridge.call("GET", f"users/{user}").json()["roles"] == ["subscriber", "author"]
     page = new_site.get(SCREEN, ADMIN).text
     assert checks(page)["transfer"] == "ok"
     assert re.search(r"Users <progress.*?</progress> (\d+) of \1 sent", page)
     assert new_site.run("return get_option('token_bridge_connection')['access_key'];") not in page
+
+
+@pytest.mark.usefixtures("store_at_site")
+def test_plugin_can_deliver_without_webhooks(new_site, new_code, bridge):
+    submit(new_site, "connect", code=new_code())
+    webhooks = 'global $wpdb; return (int) $wpdb->get_var("SELECT COUNT(*) FROM {$wpdb->prefix}wc_webhooks");'
+    key = new_site.run("return get_option('token_bridge_connection')['access_key'];")
+
+    def deliveries():
+        headers = {"Authorization": f"Bearer {key}"}
+        return requests.get(f"{bridge.url}/v1/store", headers=headers, timeout=30).json()["deliveries"]
+
+    page = submit(new_site, "settings", page=SETTINGS, without_webhooks="1", retry_deliveries="1")
+    assert notice(page) == "The settings were saved."
+    assert (new_site.run(webhooks), deliveries()) == (0, "plugin")
+    submit(new_site, "repair")
+    page = new_site.get(SCREEN, ADMIN).text
+    assert (checks(page)["webhooks"], new_site.run(webhooks)) == ("ok", 0)
+
+    submit(new_site, "settings", page=SETTINGS, retry_deliveries="1")
+    assert (new_site.run(webhooks), deliveries()) == (10, "webhooks")
+    # Where the bridge does not agree, nothing is changed: it would create the webhooks again.
+    stored = "get_option('token_bridge_connection')"
+    new_site.run(f"update_option('token_bridge_connection', ['access_key' => 'tb_old'] + {stored});")
+    page = submit(new_site, "settings", page=SETTINGS, without_webhooks="1", retry_deliveries="1")
+    assert "was not changed. Token Bridge does not accept the access key" in notice(page)
+    assert new_site.run(webhooks) == 10
+    new_site.run(f"update_option('token_bridge_connection', ['access_key' => $key] + {stored});", key=key)
+
+
+@pytest.mark.usefixtures("store_at_site")
+def test_owner_decides_about_orders_from_before_the_connection(new_site, new_code, bridge):
+    with bridge.parts() as parts, parts.database.transaction() as connection:
+        store = stores.get_store(connection, "shop")
+        stores.answer_history(connection, store, "ask", actor="test", now=utcnow())
+
+    page = submit(new_site, "connect", code=new_code())
+    assert checks(page)["past_orders"] == "warning"
+    page = submit(new_site, "past_skip")
+
+    assert "grant no tokens" in notice(page)
+    assert "past_orders" not in checks(page)
+    with bridge.parts() as parts, parts.database.reading() as connection:
+        assert stores.get_store(connection, "shop").history == "skip"
+    with bridge.parts() as parts, parts.database.transaction() as connection:
+        stores.answer_history(connection, stores.get_store(connection, "shop"), "grant", actor="test", now=utcnow())
 
 
 @pytest.mark.usefixtures("store_at_site")

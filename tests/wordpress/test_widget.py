@@ -13,6 +13,9 @@ from tests.wordpress.conftest import connect, measured
 pytestmark = pytest.mark.xdist_group("wordpress")
 
 
+WRITING = {"module": "writing", "tokens": 30}
+
+
 def add_page(site, content, title="Usage"):
     """Add a page and return its path."""
     page = {"post_title": title, "post_content": content, "post_status": "publish", "post_type": "page"}
@@ -192,3 +195,45 @@ def point_to(site, url):
         update_option('token_bridge_connection', ['url' => $url] + $values);""",
         url=url,
     )
+
+
+@pytest.fixture
+def linked_site(active_site, bridge):
+    """Return the site, linked to the account of a user elsewhere with 12,345 tokens."""
+    bridge.call("PUT", "users/9100", {"email": "elsewhere@example.test"})
+    body = {"tokens": 12_345, "reason": "a test"}
+    bridge.call("POST", "users/9100/adjustments", body, key="give 9100")
+    link = {"url": active_site.url, "name": "Blog", "monthly_cap": 400}
+    linked = bridge.call("POST", "users/9100/sites", link, key=f"link {time.time()}").json()
+    connect(active_site, bridge, kind="site", access_key=linked["access_key"], site_id=linked["id"])
+    return active_site
+
+
+def test_linked_site_shows_its_account_to_editors_only(linked_site, bridge, pages, users):
+    balance = add_page(linked_site, "<p>You have [token_balance] tokens.</p>")
+
+    page = linked_site.get(pages["shortcode"] + "?measure", "a_editor")
+    again = linked_site.get(pages["shortcode"] + "?measure", "a_editor")
+
+    card = page.text.partition('<section class="token-bridge-account"')[2].partition("</section>")[0]
+    assert "<h2>My tokens</h2>" in card
+    assert re.findall(r"<dd>(.*?)</dd>", card) == ["12,345", "0", "400"]
+    assert "Buy tokens</a>" in card
+    assert "account.css" in page.text
+    assert (measured(page.text)["calls"], measured(again.text)["calls"]) == (1, 0)
+    assert "12,345</span> tokens" in linked_site.get(balance, "a_editor").text
+    for user in ("", "a_subscriber", "a_customer_without_role"):
+        text = linked_site.get(pages["shortcode"], user).text + linked_site.get(balance, user).text
+        assert "12,345" not in text
+        assert "token-bridge-account" not in text
+
+    # A spend of the site is seen at once, and without the bridge the last numbers with their time.
+    bridge.call("PUT", "modules/writing", {"label": "Writing"})
+    spend = "wp_set_current_user($id); return token_bridge_spend($what)->tokens();"
+    spent = linked_site.run(spend, what=WRITING, id=users["editor"])
+    assert (spent, "12,315" in linked_site.get(pages["shortcode"], "a_editor").text) == (30, True)
+    connection = linked_site.run("return get_option('token_bridge_connection');")
+    linked_site.run("update_option('token_bridge_connection', ['url' => 'http://127.0.0.1:1'] + $c);", c=connection)
+    linked_site.run("do_action('token_bridge_balance_changed', 1);")
+    away = linked_site.get(pages["shortcode"], "a_editor").text
+    assert ("12,315" in away, "Newer numbers are not available" in away) == (True, True)

@@ -69,6 +69,7 @@ class HealthSnapshot:
     address: Address
     shop_url: str
     has_keys: bool
+    is_by_plugin: bool = False
     shop_fault: str = ""
     write_fault: str = ""
     is_keys_fault: bool = False
@@ -91,6 +92,10 @@ class HealthSnapshot:
     unreadable: tuple[UnclearAmount, ...] = ()
     audit_faults: int = 0
     audited_at: datetime | None = None
+
+
+OF_WEBHOOKS = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_WRONG_URL})
+"""The problems that a repair of the webhooks solves."""
 
 
 def find_issues(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
@@ -208,7 +213,7 @@ def states(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[Subsc
 
 def _webhook_issues(seen: HealthSnapshot) -> list[Issue]:
     """Yield the problems of webhooks, each with all its topics."""
-    if seen.webhooks is None:
+    if seen.webhooks is None or seen.is_by_plugin:
         return []
     by_code: dict[Code, list[str]] = {}
     for topic, found in states(seen.webhooks, seen.address).items():

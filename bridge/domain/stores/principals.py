@@ -36,8 +36,8 @@ class Caller(Principal):
 class UnverifiedCaller(Principal):
     """The holder of a key according to a cache; the key may have been revoked since.
 
-    Only the group commit accepts one: it looks the key up by `key_hash` in the
-    transaction that does what was requested.
+    Only the group commit and the widget accept one: they look the key up by `key_hash`
+    in the transaction, or the statement, that does what was requested.
     """
 
     key_hash: str = field(kw_only=True, repr=False)

@@ -42,6 +42,7 @@ class Store:
     `grants_from` grant nothing, because the owner chose to start there. While
     `asks_from` is set, the owner has not decided yet: orders placed before it grant
     nothing if they are read from the shop, and grant if the shop delivers them.
+    `deliveries` says what reports changes of the shop: its `webhooks`, or the `plugin` alone.
     The `seller_…` texts are printed on receipts; `seller_address` has lines.
     """
 
@@ -61,6 +62,7 @@ class Store:
     accept_unknown_modules: bool = False
     past_orders_paid_later: str = "review"
     require_reason: bool = False
+    deliveries: str = "webhooks"
     has_erased: bool = False
     grants_from: datetime | None = None
     asks_from: datetime | None = None

@@ -36,7 +36,7 @@ def is_missing(work: UnitOfWork, account: Account, module: str) -> bool:
     if not account.confirm_paid:
         return False
     confirmed_at = work.confirmations.get((account.id, module))
-    return confirmed_at is None or confirmed_at < _asks_since(work, account, module)
+    return confirmed_at is None or confirmed_at < asks_since(work, account, module)
 
 
 def check(work: UnitOfWork, account: Account, module: str, decision: Decision, *, confirmed: bool) -> Decision:
@@ -66,7 +66,7 @@ def set_wanted(connection: Connection, store_id: int, user_id: int, wanted: bool
     changes.record(connection, store_id, Subject.USER, name, before=before, after=after, actor=actor, now=now)
 
 
-def _asks_since(work: UnitOfWork, account: Account, module: str) -> datetime:
+def asks_since(work: UnitOfWork, account: Account, module: str) -> datetime:
     """Return the moment from which a confirmation counts: the start of the running window that began last."""
     if module in work.policy_of(account).limits:
         return max(window.starts_at for window in work.windows_of(account, module))

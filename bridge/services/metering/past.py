@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from bridge.domain.metering.funding import split_plan
 from bridge.domain.metering.plans import allotments_at
 from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.profiles import get_account
+from bridge.services.metering import confirmations, past_confirmations
 from bridge.services.metering.funding import funding_of
 from bridge.services.metering.past_rules import PastRules, rules_at
 from bridge.services.metering.quotes import Explanation, explanation_of
@@ -74,7 +75,10 @@ def explain_at(
     entry = ledger.find_before(connection, account.id, at=at)
     balance, debt = (0, 0) if entry is None else (entry.balance_after, entry.debt_after)
     roles = role_changes.find_at(connection, account.id, at=at)
-    account = account._replace(balance=balance, debt=debt, roles=account.roles if roles is None else roles)
+    wants = past_confirmations.was_wanted(connection, account, at=at)
+    account = account._replace(
+        balance=balance, debt=debt, roles=account.roles if roles is None else roles, confirm_paid=wants
+    )
     work = UnitOfWork(at, {store_id: rules.policy}, {account.id: account})
     work.overrides = {(account.id, key): override for key, override in rules.overrides.items()}
     work.resets = {account.id: past.list_resets(connection, store_id, account.id, at=at)}
@@ -82,7 +86,9 @@ def explain_at(
         work.set_aside(hold, 1)
     has_plans = _read_plans(connection, work, account)
     is_exact = _read_uses(connection, work, account, module)
+    past_confirmations.read(connection, work, account, module)
     found = explanation_of(rules.policy, account, work, funding_of(work, account, module), module, tokens)
+    found = replace(found, decision=confirmations.check(work, account, module, found.decision, confirmed=False))
     has_roles = roles is not None or _are_roles_recorded(connection, account, at, now=now)
     gaps = _gaps(rules, at, has_roles=has_roles, has_plans=has_plans, is_exact=is_exact)
     return PastExplanation(at, found, tuple(gaps), rules.recorded_since)

@@ -7,17 +7,21 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 
-from bridge.domain.accounts.accounts import Account, Profile, Who
+from bridge.domain.accounts.accounts import Account, Who
+from bridge.domain.errors import UnknownStore
 from bridge.domain.metering.limits import Period
+from bridge.domain.stores.principals import Principal, UnverifiedCaller
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering.overview import AccountOverview, overview_of_rows, window_starts
 from bridge.services.orders.purchases import PurchasePage, list_purchases, purchase_of, worth_of
+from bridge.services.stores import access_keys
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.several import Lists
 from bridge.storage.metering import policies
 from bridge.storage.orders.purchases import to_sold_order
 from bridge.storage.portal import widget_rows
+from bridge.storage.portal.widget_rows import Bounds, WidgetRows
 
 PURCHASES = 10
 """How many purchases the widget lists."""
@@ -98,11 +102,9 @@ class WidgetState:
         """Return a hash of everything that this state holds, for a comparison with another moment."""
         state = blake2b(_digest_of(self.policy))
         # Where a window has begun again, the rows may be the same.
-        about = (self.account, self.today, sorted(self._starts), self._large)
+        about = (self.account.user_id, self.today, sorted(self._starts), self._large)
         state.update(repr(about).encode(errors="replace"))
-        for text in self._rows.texts:
-            state.update(text.encode())
-            state.update(b"\0")
+        state.update("\0".join(self._rows.texts_beside("key")).encode())
         return state.digest()
 
     def has_resets(self) -> bool:
@@ -155,38 +157,88 @@ class WidgetState:
         return [Use(row.day, row.module, int(row.tokens), int(row.units)) for row in self._rows.rows("days")]
 
 
-def read_widget(connection: Connection, store_id: int, who: Who, *, is_full: bool, now: datetime) -> WidgetState:
-    """Return the state of a user's or guest's widget, in two statements; without `is_full`, not everything is read.
+def read_at_once(
+    connection: Connection, holder: Principal, who: Who, *, is_full: bool, now: datetime
+) -> WidgetState | None:
+    """Return the state of a user's or guest's widget, read by one statement that needs no transaction.
 
-    An order of more than `widget_rows.MOST_LINES` lines costs further ones.
+    Returns None where one statement is not enough: after a change of the store's
+    policy, and for an order with more than `widget_rows.MOST_LINES` lines. Then call
+    `read_widget`. The access key of an unverified holder is checked by the same
+    statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`.
     """
-    version, found = accounts.find_with_version(connection, accounts.place_of(store_id, who))
-    policy = policies.of_version(connection, store_id, version)
-    user_id = who.user_id if isinstance(who, Profile) else None
-    account = found or Account(id=0, store_id=store_id, user_id=user_id, balance=0, debt=0)
-    starts = frozenset(window_starts(policy, now))
-    values = widget_rows.state_values(modules=policy.limits, starts=starts, now=now)
-    today = now.astimezone(policy.calendar.zone).date()
-    if not is_full:
-        rows = widget_rows.read_state(connection, account, values)
-        return WidgetState(policy, account, rows, None, starts=starts, today=today, now=now)
-    rows = widget_rows.read_everything(
-        connection,
-        account,
-        values,
-        since=today - timedelta(days=DAYS - 1),
-        orders_read=PURCHASES + 1,
-        packages_read=OFFERS + 1,
-    )
-    large = None
-    if _has_large_order(rows):
-        large = list_purchases(connection, account, before=None, limit=PURCHASES)
-    return WidgetState(policy, account, rows, large, starts=starts, today=today, now=now)
+    policy = policies.cached(connection, holder.store_id)
+    if policy is None:
+        return None
+    reading = _Reading(policy, holder.store_id, who, is_full=is_full, now=now)
+    rows = reading.read(connection, holder)
+    if rows is None or rows.version != policy.store.config_version or _has_large_order(rows.lists):
+        return None
+    return reading.state(rows)
+
+
+def read_widget(
+    connection: Connection, store_id: int, who: Who, *, is_full: bool, now: datetime, holder: Principal | None = None
+) -> WidgetState:
+    """Return the state of a user's or guest's widget, in a transaction that sees one moment.
+
+    Without `is_full`, not everything is read. The access key of an unverified `holder`
+    is checked as by `read_at_once`. Raises `UnknownStore` for a store that was removed.
+    """
+    policy = policies.for_stores(connection, [store_id]).get(store_id)
+    if policy is None:
+        raise UnknownStore()
+    reading = _Reading(policy, store_id, who, is_full=is_full, now=now)
+    rows = reading.read(connection, holder)
+    if rows is None:
+        raise UnknownStore()
+    return reading.state(rows, connection)
+
+
+class _Reading:
+    """One reading of the widget of a user or guest, by the store's policy."""
+
+    def __init__(self, policy: Policy, store_id: int, who: Who, *, is_full: bool, now: datetime) -> None:
+        self._policy = policy
+        self._place = accounts.place_of(store_id, who)
+        self._is_full = is_full
+        self._now = now
+        self._starts = frozenset(window_starts(policy, now))
+        self._today = now.astimezone(policy.calendar.zone).date()
+
+    def read(self, connection: Connection, holder: Principal | None) -> WidgetRows | None:
+        """Return the rows, with the access key of an unverified holder verified; None without such a store."""
+        key_hash = holder.key_hash if isinstance(holder, UnverifiedCaller) else ""
+        bounds = Bounds(
+            modules=self._policy.limits,
+            starts=self._starts,
+            since=self._today - timedelta(days=DAYS - 1),
+            orders=PURCHASES + 1,
+            packages=OFFERS + 1,
+        )
+        rows = widget_rows.read(
+            connection, self._place, bounds, is_full=self._is_full, key_hash=key_hash, now=self._now
+        )
+        if key_hash:
+            access_keys.verify(connection, key_hash, None if rows is None else rows.key, now=self._now)
+        return rows
+
+    def state(self, rows: WidgetRows, connection: Connection | None = None) -> WidgetState:
+        """Return the state of these rows; `connection` is needed where an order has very many lines."""
+        store_id, who = self._place
+        user_id = who if isinstance(who, int) else None
+        account = rows.account or Account(id=0, store_id=store_id, user_id=user_id, balance=0, debt=0)
+        large = None
+        if connection is not None and _has_large_order(rows.lists):
+            large = list_purchases(connection, account, before=None, limit=PURCHASES)
+        return WidgetState(
+            self._policy, account, rows.lists, large, starts=self._starts, today=self._today, now=self._now
+        )
 
 
 def _has_large_order(rows: Lists) -> bool:
     # The length decides without reading the JSON in almost every case.
-    if len(rows.text("orders")) < widget_rows.MOST_LINES * _SHORTEST_LINE:
+    if not rows.has("orders") or len(rows.text("orders")) < widget_rows.MOST_LINES * _SHORTEST_LINE:
         return False
     return any(len(row.lines) > widget_rows.MOST_LINES for row in rows.rows("orders"))
 

@@ -117,14 +117,19 @@ def connect(
     return settings.add_bare(connection, wanted, vault_=vault_, actor=actor, now=now)[0]
 
 
+def check_form(keys: RestKeys) -> None:
+    """Raise `InvalidRequest` for keys that are none, or are mixed up."""
+    if mix_up := keys.mix_up:
+        raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
+
+
 def check_keys(shops: Shops, url: str, keys: RestKeys, *, seconds: float = _CHECK_SECONDS) -> None:
     """Check in the shop that these keys may read and write, for some seconds; no transaction may be open.
 
     Raises `InvalidRequest` for invalid keys, and a `ShopUnreachable` with the
     shop's reason.
     """
-    if mix_up := keys.mix_up:
-        raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
+    check_form(keys)
     with shops.open(url, keys.consumer_key, keys.consumer_secret) as shop:
         shop.limit(requests=_CHECK_REQUESTS, seconds=seconds)
         checked = shop.check()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.domain.shop.inbox import Notice, NoticeKind
 from bridge.domain.shop.issues import Code
-from bridge.domain.shop.monitor import is_over
+from bridge.domain.shop.monitor import OF_WEBHOOKS, is_over
 from bridge.domain.stores.public_address import delivery_fault
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import addresses
@@ -74,7 +74,7 @@ def describe(connection: Connection, store: Store, *, public_url: str, vault_: V
         key_ending=vault_.open(sealed)[-_ENDING:] if sealed else "",
         packages=packages,
         last_delivery_at=last,
-        issues=_open_issues(known, has_keys=bool(sealed), packages=packages),
+        issues=_open_issues(store, known, has_keys=bool(sealed), packages=packages),
         notices=tuple(notice for notice in known.notices if not is_over(notice, last, known.webhooks_set_at)),
         address_fault=_address_fault(connection, store, public_url, has_arrived=last is not None),
         is_local_trial=addresses.is_local_trial(store.url),
@@ -89,8 +89,10 @@ def has_webhooks(connection: Connection, store: Store) -> bool:
     return sync_state.find(connection, store.id).webhooks_set_at is not None
 
 
-def _open_issues(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[str, ...]:
+def _open_issues(store: Store, known: ShopRead, *, has_keys: bool, packages: int) -> tuple[str, ...]:
     over = {Code.NO_KEYS} if has_keys else set()
+    if store.deliveries == "plugin":
+        over |= OF_WEBHOOKS
     if packages or known.import_page is not None:
         over.add(Code.NO_PACKAGES)
     if known.looked_at is None:

@@ -18,7 +18,7 @@ from bridge.domain.shop.errors import BadShopAddress, ShopKeysRefused
 from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.inbox import State
 from bridge.domain.shop.issues import STOPPING, Code, Issue, OtherInstallation, UnclearAmount
-from bridge.domain.shop.monitor import NAMED, QUIET, RECENT, HealthSnapshot, Unprocessed, find_issues
+from bridge.domain.shop.monitor import NAMED, OF_WEBHOOKS, QUIET, RECENT, HealthSnapshot, Unprocessed, find_issues
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, are_all_ours, state_of
 from bridge.domain.stores.stores import Store
@@ -50,7 +50,6 @@ CHECK_REQUESTS = 50
 _DAY = timedelta(days=1)
 _CLOCKS = timedelta(seconds=5)
 """The possible error of the measured difference of two clocks."""
-_MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_WRONG_URL})
 
 
 def _always() -> bool:
@@ -172,6 +171,7 @@ def _look_here(connection: Connection, monitoring: MonitorContext, store: Store,
         address=target.address,
         shop_url=store.url,
         has_keys=False,
+        is_by_plugin=store.deliveries == "plugin",
         packages=sync_state.count_packages(connection, store.id),
         last_delivery_at=last(),
         last_processed_at=last(topic=known.shop_error_topic, state=State.PROCESSED),
@@ -291,14 +291,16 @@ def _is_reported(order: Document, reported_at: datetime | None, ahead: timedelta
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: datetime) -> HealthSnapshot | None:
     """Return the snapshot after the webhooks were repaired; None if nothing was done.
 
-    Nothing is repaired as long as this may be a copy of the installation that
-    manages them. A wrong signature or an owner without rights is repaired at most
-    once an hour.
+    Nothing is repaired where the WordPress plugin alone delivers, and as long as
+    this may be a copy of the installation that manages them. A wrong signature or
+    an owner without rights is repaired at most once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.snapshot.webhooks_set_at
     may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
-    is_broken = bool(codes & _MENDABLE)
-    if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
+    is_broken = bool(codes & OF_WEBHOOKS)
+    if seen.snapshot.is_by_plugin or (
+        not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED})
+    ):
         return None
     if codes & {Code.SHOP, Code.KEYS_READ_ONLY, Code.WRITE_BLOCKED, Code.COPY}:
         return None

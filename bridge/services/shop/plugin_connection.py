@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from bridge.domain.ops.clock import TOLERANCE
 from bridge.domain.shop.authorization import RestKeys
 from bridge.domain.shop.errors import BadShopAddress, CheckRunning, ShopBlocked, ShopRefused
 from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.stores import Store
 from bridge.services.shop import authorization, monitor, shop_keys
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.sites import sites
@@ -19,6 +21,8 @@ from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.shop import sync_state
+
+log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 15.0
 """How long a check may call the shop while the plugin waits."""
@@ -32,6 +36,7 @@ class ShopChecks:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[int] = set()
+        self._begun: set[int] = set()
 
     @contextmanager
     def one(self, store_id: int) -> Iterator[None]:
@@ -45,6 +50,29 @@ class ShopChecks:
         finally:
             with self._lock:
                 self._running.discard(store_id)
+
+    def begin(self, store_id: int, check: Callable[[], None]) -> None:
+        """Run a check in a thread of its own, unless one of the store runs or was begun; the caller does not wait.
+
+        If the process ends before, the scheduled check is the next one.
+        """
+        with self._lock:
+            if store_id in self._running or store_id in self._begun:
+                return
+            self._begun.add(store_id)
+        name = f"check of store {store_id}"
+        threading.Thread(target=self._run, args=(store_id, check), name=name, daemon=True).start()
+
+    def _run(self, store_id: int, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except CheckRunning:
+            pass
+        except Exception:
+            log.exception("the shop of store %d could not be checked after its keys were set", store_id)
+        finally:
+            with self._lock:
+                self._begun.discard(store_id)
 
 
 def receive_keys(
@@ -66,20 +94,35 @@ def receive_keys(
                 isinstance(error, ShopRefused) and not isinstance(error, ShopBlocked)
             ):
                 raise
-        in_transaction(
-            monitoring.transaction,
-            lambda connection: shop_keys.set_keys(
-                connection,
-                store,
-                consumer_key=keys.consumer_key,
-                consumer_secret=keys.consumer_secret,
-                vault_=monitoring.shops.vault,
-                actor=caller.name,
-                now=now,
-                are_from_plugin=True,
-            ),
-        )
+        _store_keys(monitoring, caller, store, keys, now=now)
         monitor.watch(monitoring, store, now=now, may_repair=False)
+
+
+def keep_keys(monitoring: MonitorContext, caller: Caller, keys: RestKeys, *, now: datetime) -> None:
+    """Store the REST keys of the caller's shop without calling it; the caller checks the shop afterwards.
+
+    For a site that cannot answer while it waits for this. Raises `InvalidRequest`.
+    """
+    authorization.check_form(keys)
+    with monitoring.transaction() as connection:
+        store = settings.get_by_id(connection, caller.store_id)
+    _store_keys(monitoring, caller, store, keys, now=now)
+
+
+def _store_keys(monitoring: MonitorContext, caller: Caller, store: Store, keys: RestKeys, *, now: datetime) -> None:
+    in_transaction(
+        monitoring.transaction,
+        lambda connection: shop_keys.set_keys(
+            connection,
+            store,
+            consumer_key=keys.consumer_key,
+            consumer_secret=keys.consumer_secret,
+            vault_=monitoring.shops.vault,
+            actor=caller.name,
+            now=now,
+            are_from_plugin=True,
+        ),
+    )
 
 
 def check(monitoring: MonitorContext, checks: ShopChecks, store_id: int, *, now: datetime) -> None:
@@ -107,5 +150,8 @@ def disconnect(connection: Connection, caller: Caller, *, now: datetime) -> None
         return
     store = settings.get_by_id(connection, caller.store_id)
     access_keys.revoke(connection, store, caller.key_id, actor=caller.name, now=now)
+    if store.deliveries == "plugin":
+        # Without the plugin, only webhooks are left.
+        settings.change_settings(connection, store.id, {"deliveries": "webhooks"}, actor=caller.name, now=now)
     shop_keys.drop_plugin_keys(connection, store, actor=caller.name, now=now)
     sync_state.change(connection, store.id, webhooks_set_at=None)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _USE_NOTED_EVERY = timedelta(minutes=5)
 
 _known: Memory[str, AccessKey] = Memory(most=10_000)
-"""Keys found valid earlier, by hash; they may be used only together with `refusals`."""
+"""Keys found valid earlier, by hash; they may be used only together with `refusals` or `verify`."""
 
 
 def make(connection: Connection, store: Store, *, name: str = "", actor: str, now: datetime) -> str:
@@ -141,8 +141,9 @@ def authenticate(connection: Connection, access_key: str, *, now: datetime) -> C
 def remembered(database: Database, access_key: str, *, now: datetime) -> UnverifiedCaller | None:
     """Return the holder of this key from the cache; None if it must be looked up now.
 
-    The request of such a caller may be executed only if `refusals` looks up the key
-    again in the same transaction, because the key may have been revoked since.
+    The request of such a caller may be answered only if the key is looked up again, by
+    `refusals` or for `verify`, in the transaction or statement that the answer comes
+    from, because the key may have been revoked since.
     """
     key_hash = secrets.hash_access_key(access_key)
     found = _known.of(database).get(key_hash)
@@ -167,17 +168,28 @@ def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) 
         return {}
     found = stores.find_keys(connection, hashes)
     refused: dict[str, BridgeError] = {}
-    known = _known.of(connection)
     for key_hash in hashes:
         try:
-            valid = _valid(found.get(key_hash), now=now)
+            verify(connection, key_hash, found.get(key_hash), now=now)
         except BridgeError as error:
             refused[key_hash] = error
-            known.pop(key_hash, None)
-        else:
-            if (remembered := known.get(key_hash)) is not None and remembered.name != valid.name:
-                known[key_hash] = replace(remembered, name=valid.name)
     return refused
+
+
+def verify(connection: Connection, key_hash: str, found: AccessKey | None, *, now: datetime) -> None:
+    """Check a key that was read by its hash together with other rows; None is a key that is not stored.
+
+    Raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`, and the key is then no
+    longer cached.
+    """
+    known = _known.of(connection)
+    try:
+        valid = _valid(found, now=now)
+    except BridgeError:
+        known.pop(key_hash, None)
+        raise
+    if (remembered := known.get(key_hash)) is not None and remembered.name != valid.name:
+        known[key_hash] = replace(remembered, name=valid.name)
 
 
 def note_use(connection: Connection, caller: Caller, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
@@ -16,7 +16,6 @@ from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.failures import TryAgain
 from bridge.storage.engine.ids import new_ids
 from bridge.storage.engine.key_lookup import Seek
-from bridge.storage.stores.tables import stores
 
 _COLUMNS = tuple(accounts.c[field] for field in Account._fields)
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
@@ -49,24 +48,6 @@ _BY_EMAIL = (
     .group_by(accounts.c.email_key)
     .having(func.count(_PERSON.distinct()) == 1)
 )
-
-
-def _version_and(key: Column[Any]) -> Select[Any]:
-    person = accounts.alias("person")
-    named = accounts.c.store_id == stores.c.id, key == bindparam("who")
-    return (
-        select(stores.c.config_version, *(person.c[column.name] for column in _COLUMNS))
-        .select_from(
-            stores.outerjoin(accounts, and_(*named)).outerjoin(
-                person, person.c.id == func.coalesce(accounts.c.merged_into, accounts.c.id)
-            )
-        )
-        .where(stores.c.id == bindparam("store"))
-    )
-
-
-_VERSION_AND_USER = _version_and(accounts.c.user_id)
-_VERSION_AND_GUEST = _version_and(accounts.c.guest_hash)
 _ROLES, _ALERT = Account._fields.index("roles"), Account._fields.index("alert")
 _ALERTS = {alert.value: alert for alert in Alert}
 
@@ -147,7 +128,7 @@ def find(connection: Connection, *, store_id: int, user_id: int, follow: bool = 
         return None
     if follow and row.merged_into is not None:
         return get(connection, row.merged_into)
-    return _to_account(row)
+    return to_account(row)
 
 
 def is_erased(connection: Connection, store_id: int, user_id: int) -> bool:
@@ -158,20 +139,7 @@ def is_erased(connection: Connection, store_id: int, user_id: int) -> bool:
 
 def get(connection: Connection, account_id: int) -> Account:
     """Return the account with this id, which must exist."""
-    return _to_account(connection.execute(_GET, {"id": account_id}).one())
-
-
-def find_with_version(connection: Connection, place: AccountKey) -> tuple[int, Account | None]:
-    """Return the version of the store's rules, and the account with this key, in one statement.
-
-    For a merged account it is the account it was merged into. Raises `NoResultFound`
-    for a store that does not exist.
-    """
-    store_id, who = place
-    statement, key = (_VERSION_AND_USER, who) if isinstance(who, int) else (_VERSION_AND_GUEST, who)
-    row = connection.execute(statement, {"store": store_id, "who": key}).one()
-    version, *values = row
-    return version, None if row.id is None else _to_account(values)
+    return to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
 class Times(NamedTuple):
@@ -255,11 +223,12 @@ def set_confirm_paid(connection: Connection, account_id: int, wanted: bool, *, n
 
 
 def _by_id(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, Account]:
-    found = [_to_account(row) for row in rows]
+    found = [to_account(row) for row in rows]
     return {account.id: account for account in found}
 
 
-def _to_account(row: Sequence[Any]) -> Account:
+def to_account(row: Sequence[Any]) -> Account:
+    """Return the account in a row of the columns that `Account` names, in their order."""
     # By position: a batch reads hundreds of accounts, and each name of a row would be looked up.
     values = list(row)
     values[_ROLES] = tuple(values[_ROLES])

@@ -3,6 +3,10 @@
 Behind a pooler in transaction mode, each transaction may run on a different
 connection of the server. Therefore every setting is made with SET LOCAL, in the
 same message as BEGIN, and statements are not prepared behind a pooler.
+
+Elsewhere, the driver prepares the statements of writes and of single reads: to plan
+those of a batch or of the widget again each time would cost more than to run them.
+A consistent read is planned each time, for its own values.
 """
 
 from __future__ import annotations
@@ -17,7 +21,10 @@ from sqlalchemy import Connection, Engine, event
 from bridge.storage.engine import patience
 
 FORGET_PLANS = "DISCARD PLANS"
-"""Drops the cached plans; a connection sends it before a transaction when they are older than `plans_seconds`."""
+"""Drops the cached plans; a connection sends it when they are older than `plans_seconds`."""
+_PREPARED_AFTER = 5
+_NEVER_PREPARED = 2**31
+"""How often a connection runs a statement before the driver prepares it."""
 
 LOCK_SECONDS = 8
 STATEMENT_SECONDS = 8.0
@@ -46,7 +53,8 @@ _WRITE = f"BEGIN; {_LIMITS}; SET LOCAL enable_seqscan = off"
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
 """All statements of the transaction see the same moment; a list may read a whole table."""
 
-_IDLE, _IN_ERROR = 0, 3
+_IN_TRANSACTION = 2
+_IN_ERROR = 3
 _PROBES = 4
 """How often the process id of a new connection is read: a pooler may return the same one by chance."""
 
@@ -70,7 +78,7 @@ def prepare(engine: Engine, pooling: Pooling, *, plans_seconds: Callable[[], flo
         record.info["is_read_only"] = _prepare_connection(connection, pooling)
 
     def begin(connection: Connection) -> None:
-        _note_opening(connection, plans_seconds())
+        _note_opening(connection, pooling, plans_seconds())
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", opened)
@@ -108,13 +116,14 @@ def _connection_class(dbapi: Any) -> Any:
             raise dbapi.OperationalError("the commit may not have reached the standby")
 
     def rollback(self: Any) -> None:
-        # The driver's own forgets every prepared statement, and each read transaction ends with a rollback.
-        with self.lock:
-            if self.pgconn.transaction_status != _IDLE:
-                self.wait(self._exec_command(b"ROLLBACK"))
+        if self.bridge_only_reads and self.pgconn.transaction_status == _IN_TRANSACTION:
+            # Ends it as well. At a rollback, the driver would drop all the statements that it has prepared.
+            base.commit(self)
+        else:
+            base.rollback(self)
 
-    members = {"wait": wait, "commit": commit, "rollback": rollback}
-    return type("PatientConnection", (base,), {**members, "bridge_wait_seconds": 0.0, "bridge_was_warned": False})
+    extra = {"bridge_wait_seconds": 0.0, "bridge_was_warned": False, "bridge_only_reads": False}
+    return type("PatientConnection", (base,), {"wait": wait, "commit": commit, "rollback": rollback, **extra})
 
 
 def _wait_seconds(driver: Any) -> float | None:
@@ -136,6 +145,9 @@ def _prepare_connection(connection: Any, pooling: Pooling) -> bool:
     pooling.is_pooled = pooling.is_pooled or is_pooled
     if pooling.is_pooled:
         connection.prepare_threshold = None
+    else:
+        # For single reads, which are no transactions; the session is ours alone.
+        connection.execute("SET jit = off")
     return any(setting == "on" for _, setting in answers)
 
 
@@ -145,12 +157,19 @@ def _note_warning(connection: Any, notice: Any) -> None:
         connection.bridge_was_warned = True
 
 
-def _note_opening(connection: Connection, plans_seconds: float) -> None:
+def _note_opening(connection: Connection, pooling: Pooling, plans_seconds: float) -> None:
     options = connection.get_execution_options()
     is_write, is_glance = options.get("bridge_writes", False), options.get("bridge_glance", False)
     connection.info["opening"] = _WRITE if is_write else None if is_glance else _READ
-    if is_glance or connection.connection.driver_connection.prepare_threshold is None:  # type: ignore[union-attr]
+    driver: Any = connection.connection.driver_connection
+    driver.bridge_only_reads = not is_write and not is_glance
+    if pooling.is_pooled:
+        driver.prepare_threshold = None
         return
+    if driver.bridge_only_reads:
+        driver.prepare_threshold = _NEVER_PREPARED
+        return
+    driver.prepare_threshold = _PREPARED_AFTER
     now = time.monotonic()
     if now - connection.info.setdefault("planned_at", now) > plans_seconds:
         connection.exec_driver_sql(FORGET_PLANS)

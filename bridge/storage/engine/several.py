@@ -1,7 +1,8 @@
 """Several lists of rows in one statement, on both engines: a round trip costs more than a short list.
 
 The database returns each list as one JSON text. The texts can be compared as they
-are, before any of them is read.
+are, before any of them is read. One statement sees one moment, so it needs no
+transaction.
 """
 
 from __future__ import annotations
@@ -14,7 +15,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Connection, Date, ScalarSelect, Select, Text, cast, func, literal, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Date,
+    FromClause,
+    ScalarSelect,
+    Select,
+    Text,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 from bridge.storage.engine.json_times import unpack_date, unpack_time
 from bridge.storage.engine.types import Instant, Money
@@ -24,6 +39,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Nest = Callable[[Select[Any]], ScalarSelect[Any]]
 """Turns a select, which may be correlated, into a column that holds its rows as JSON."""
 Build = Callable[[Nest], Mapping[str, Select[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The row that lists belong to: where it is read from, and its columns by part."""
+
+    source: FromClause
+    where: ColumnElement[bool]
+    parts: Mapping[str, Sequence[ColumnElement[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +61,15 @@ class Lists:
         """Return the rows of a list as JSON."""
         return self.texts[self._readers[name][0]]
 
+    def has(self, name: str) -> bool:
+        """Return whether a list was read."""
+        return name in self._readers
+
+    def texts_beside(self, name: str) -> list[str]:
+        """Return the JSON of every list but one, in their order."""
+        left_out, _ = self._readers[name]
+        return [text for place, text in enumerate(self.texts) if place != left_out]
+
     def rows(self, name: str) -> list[Any]:
         """Return the rows of a list, with the values of its columns as attributes; none for an unknown list."""
         if name not in self._readers:
@@ -46,29 +79,31 @@ class Lists:
 
 
 class Several:
-    """A fixed set of named lists, read in one statement; create it once, at import.
+    """A fixed set of named lists that belong to one row, read in one statement; create it once, at import.
 
-    `build` returns the select of each list. It is given the function that nests the
-    rows of a further select in a column, such as the lines of each order; such a
-    column is read as a list of lists of plain JSON values.
+    `row` has one select for each part of the row, all from the same tables: each is a
+    list of one row. `build` returns the select of each further list, which may use the
+    columns of that row. It is given the function that nests the rows of a further
+    select in a column, such as the lines of each order; such a column is read as a
+    list of lists of plain JSON values.
     """
 
-    def __init__(self, build: Build) -> None:
-        self._statements = {name: _statement(build(nest), nest) for name, nest in _NESTS.items()}
+    def __init__(self, row: Row, build: Build) -> None:
+        self._statements = {name: _statement(row, build(nest), name) for name, nest in _NESTS.items()}
         selects = build(_NESTS["sqlite"])
-        self._readers = {name: (place, _Reader(found)) for place, (name, found) in enumerate(selects.items())}
+        columns = {**row.parts, **{name: tuple(found.selected_columns) for name, found in selects.items()}}
+        self._readers = {name: (place, _Reader(found)) for place, (name, found) in enumerate(columns.items())}
 
-    def read(self, connection: Connection, values: Mapping[str, Any]) -> Lists:
-        """Return the lists for these parameters."""
-        row = connection.execute(self._statements[connection.dialect.name], dict(values)).one()
-        return Lists(tuple(row), self._readers)
+    def read(self, connection: Connection, values: Mapping[str, Any]) -> Lists | None:
+        """Return the lists for these parameters; None if there is no such row."""
+        row = connection.execute(self._statements[connection.dialect.name], dict(values)).one_or_none()
+        return None if row is None else Lists(tuple(row), self._readers)
 
 
 class _Reader:
-    """Reads the rows of one select from their JSON."""
+    """Reads the rows of one list from their JSON."""
 
-    def __init__(self, found: Select[Any]) -> None:
-        columns = list(found.selected_columns)
+    def __init__(self, columns: Sequence[Any]) -> None:
         self._row: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc]
         converters = ((place, _converter(column.type)) for place, column in enumerate(columns))
         self._converters = [(place, convert) for place, convert in converters if convert is not None]
@@ -82,9 +117,11 @@ class _Reader:
         return [self._row(*row) for row in rows]
 
 
-def _statement(selects: Mapping[str, Select[Any]], nest: Nest) -> Select[Any]:
-    lists: Sequence[Any] = [cast(nest(found), Text).label(name) for name, found in selects.items()]
-    return select(*lists)
+def _statement(row: Row, selects: Mapping[str, Select[Any]], engine: str) -> Select[Any]:
+    nest, pack = _NESTS[engine], _ARRAYS[engine]
+    parts: list[Any] = [cast(pack(pack(*columns)), Text).label(name) for name, columns in row.parts.items()]
+    lists: list[Any] = [cast(nest(found), Text).label(name) for name, found in selects.items()]
+    return select(*parts, *lists).select_from(row.source).where(row.where)
 
 
 def _nest_sqlite(found: Select[Any]) -> ScalarSelect[Any]:
@@ -95,10 +132,12 @@ def _nest_sqlite(found: Select[Any]) -> ScalarSelect[Any]:
 def _nest_postgresql(found: Select[Any]) -> ScalarSelect[Any]:
     rows = found.subquery()
     listed = func.json_agg(func.json_build_array(*rows.c), type_=JSON)
-    return select(func.coalesce(listed, cast(literal("[]"), JSON))).select_from(rows).scalar_subquery()
+    # Written out: a parameter would be sent for each list.
+    return select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(rows).scalar_subquery()
 
 
 _NESTS: dict[str, Nest] = {"sqlite": _nest_sqlite, "postgresql": _nest_postgresql}
+_ARRAYS: dict[str, Any] = {"sqlite": func.json_array, "postgresql": func.json_build_array}
 
 
 def _converter(kind: Any) -> Callable[[Any], Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func
+from sqlalchemy import BigInteger, ColumnElement, Row, case, func, literal_column
 
 _SPLIT = 1_000_000
 _MOST = 2**62
@@ -29,5 +29,7 @@ def whole(row: Row[*tuple[Any, ...]], name: str) -> int:
 
 def capped_sum(column: ColumnElement[int]) -> ColumnElement[Any]:
     """Return the sum as one column, at most 2^62."""
-    high, low = func.sum(column // _SPLIT), func.sum(column % _SPLIT)
-    return case((high >= _MOST // _SPLIT, _MOST), else_=high * _SPLIT + low)
+    # Written out: as parameters, they would be sent with each of the many statements that sum.
+    split, most, whole_most = (literal_column(str(number), BigInteger) for number in (_SPLIT, _MOST, _MOST // _SPLIT))
+    high, low = func.sum(column // split), func.sum(column % split)
+    return case((high >= whole_most, most), else_=high * split + low)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal, or_, select
 
 from bridge.domain.metering.funding import PlanPart
 from bridge.domain.metering.holds import MAX_TTL_SECONDS, Hold, HoldState
 from bridge.domain.metering.limits import Period, Reset
+from bridge.storage.accounts.tables import entries
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.metering.holds import to_hold
 from bridge.storage.metering.spends import unpack_parts
@@ -20,6 +21,7 @@ MOST_SCANNED = 200_000
 """The most spends of all accounts that are looked through; they are found by their time, not by their account."""
 _LATE = timedelta(minutes=1)
 """How much later than its row's moment an id may be made: a batch waits for the database in between."""
+_MICROSECOND = timedelta(microseconds=1)
 _MOST_HOLDS = 10_000
 _MOST_RESETS = 1_000
 
@@ -131,6 +133,36 @@ def list_resets(connection: Connection, store_id: int, account_id: int, *, at: d
         Reset(row.reset_at, row.module, row.role, row.account_id, Period(row.period) if row.period else None)
         for row in rows
     ]
+
+
+def took_balance(connection: Connection, account_id: int, module: str, *, since: datetime, until: datetime) -> bool:
+    """Return whether a spend or a hold of a module took tokens of the balance from `since` to `until`, both included.
+
+    A capture counts only if its hold took none: it follows the confirmation of the hold.
+    """
+    behind = until + _MICROSECOND
+    spent = (
+        select(literal(1))
+        .join_from(entries, spends, spends.c.id == entries.c.spend_id)
+        .outerjoin(holds, and_(holds.c.account_id == account_id, holds.c.id == spends.c.hold_id))
+        .where(
+            entries.c.account_id == account_id,
+            *_ids(entries.c.id, since, behind),
+            *_times(entries.c.created_at, since, behind),
+            entries.c.kind == "spend",
+            spends.c.module == module,
+            spends.c.from_balance > 0,
+            func.coalesce(holds.c.from_balance, 0) == 0,
+        )
+    )
+    held = select(literal(1)).where(
+        holds.c.account_id == account_id,
+        *_ids(holds.c.id, since, behind),
+        *_times(holds.c.created_at, since, behind),
+        holds.c.module == module,
+        holds.c.from_balance > 0,
+    )
+    return any(connection.execute(found.limit(1)).scalar_one_or_none() for found in (spent, held))
 
 
 def _windows(row: Row[*tuple[Any, ...]]) -> tuple[tuple[datetime, int], ...]:

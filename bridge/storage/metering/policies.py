@@ -24,9 +24,18 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
     return {store_id: of_version(connection, store_id, version) for store_id, version in versions.items()}
 
 
+def cached(connection: Connection, store_id: int) -> Policy | None:
+    """Return the latest policy that was read of a store; None if there is none.
+
+    It may be used only if its version is compared with the stored one, in the
+    statement or transaction that uses it.
+    """
+    return _known.of(connection).get(store_id)
+
+
 def of_version(connection: Connection, store_id: int, version: int) -> Policy:
     """Return the policy of a store whose version this transaction has read already."""
-    policy = _known.of(connection).get(store_id)
+    policy = cached(connection, store_id)
     if policy is None or policy.store.config_version != version:
         policy = _read(connection, store_id)
         _known.keep(connection, {store_id: policy})

@@ -77,6 +77,29 @@ def list_since(
     return [Change(**row._mapping) for row in connection.execute(statement.order_by(changes.c.id.desc()).limit(limit))]
 
 
+def list_of(
+    connection: Connection,
+    store_id: int,
+    subject: str,
+    name: str,
+    *,
+    since: datetime,
+    until: datetime | None,
+    limit: int,
+) -> list[Change]:
+    """Return the changes of one subject from `since` on and before `until`, the oldest first, at most `limit`."""
+    statement = select(changes).where(
+        changes.c.store_id == store_id,
+        changes.c.id >= first_id_at(since),
+        changes.c.created_at >= since,
+        changes.c.subject == subject,
+        changes.c.name == name,
+    )
+    if until is not None:
+        statement = statement.where(changes.c.created_at < until)
+    return [Change(**row._mapping) for row in connection.execute(statement.order_by(changes.c.id).limit(limit))]
+
+
 def first_of(connection: Connection, store_id: int) -> Change | None:
     """Return the first recorded change of a store."""
     statement = select(changes).where(changes.c.store_id == store_id).order_by(changes.c.id).limit(1)

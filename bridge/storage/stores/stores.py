@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from bridge.domain.errors import UnknownStore
 from bridge.domain.metering.funding import Source
 from bridge.domain.stores.shortcode import read_shortcode
 from bridge.domain.stores.stores import Store
@@ -24,19 +25,20 @@ _CREDENTIALS = select(
     stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret, stores.c.has_plugin_keys
 ).where(stores.c.id == bindparam("id"))
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
+KEY = (
+    access_keys.c.id,
+    access_keys.c.store_id,
+    access_keys.c.site_id,
+    access_keys.c.account_id,
+    access_keys.c.last_used_at,
+    access_keys.c.expires_at,
+    access_keys.c.name.label("key_name"),
+    sites.c.name,
+    sites.c.unlinked_at,
+)
+"""The columns of an access key that `to_key` reads, of the key and the site it belongs to."""
 _KEYS = (
-    select(
-        access_keys.c.id,
-        access_keys.c.key_hash,
-        access_keys.c.store_id,
-        access_keys.c.site_id,
-        access_keys.c.account_id,
-        access_keys.c.last_used_at,
-        access_keys.c.expires_at,
-        access_keys.c.name.label("key_name"),
-        sites.c.name,
-        sites.c.unlinked_at,
-    )
+    select(access_keys.c.key_hash, *KEY)
     .join_from(access_keys, sites, sites.c.id == access_keys.c.site_id, isouter=True)
     .where(among(access_keys.c.key_hash, "hashes"))
 )
@@ -155,8 +157,13 @@ def connected_at(connection: Connection, store_id: int) -> datetime:
 
 
 def guest_salt(connection: Connection, store_id: int) -> str:
-    """Return the salt of the store's guest ids."""
-    return str(connection.execute(select(stores.c.guest_salt).where(stores.c.id == store_id)).scalar_one())
+    """Return the salt of the store's guest ids; raises `UnknownStore` if the store was removed."""
+    found: str | None = connection.execute(
+        select(stores.c.guest_salt).where(stores.c.id == store_id)
+    ).scalar_one_or_none()
+    if found is None:
+        raise UnknownStore()
+    return found
 
 
 def change(connection: Connection, store_id: int, values: Mapping[str, Any]) -> None:
@@ -204,20 +211,22 @@ def add_key(
 
 def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, AccessKey]:
     """Return the access keys with these hashes, with one statement; they may be expired or of unlinked sites."""
-    return {
-        row.key_hash: AccessKey(
-            id=row.id,
-            store_id=row.store_id,
-            site_id=row.site_id,
-            account_id=row.account_id,
-            site_name=row.name,
-            last_used_at=row.last_used_at,
-            expires_at=row.expires_at,
-            unlinked_at=row.unlinked_at,
-            name=row.key_name,
-        )
-        for row in connection.execute(_KEYS, {"hashes": list(hashes)})
-    }
+    return {row.key_hash: to_key(row) for row in connection.execute(_KEYS, {"hashes": list(hashes)})}
+
+
+def to_key(row: Any) -> AccessKey:
+    """Return the access key in a row with the columns `KEY`."""
+    return AccessKey(
+        id=row.id,
+        store_id=row.store_id,
+        site_id=row.site_id,
+        account_id=row.account_id,
+        site_name=row.name,
+        last_used_at=row.last_used_at,
+        expires_at=row.expires_at,
+        unlinked_at=row.unlinked_at,
+        name=row.key_name,
+    )
 
 
 def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
@@ -262,6 +271,7 @@ def _to_store(row: Row[Any]) -> Store:
         accept_unknown_modules=row.accept_unknown_modules,
         past_orders_paid_later=row.past_orders_paid_later,
         require_reason=row.require_reason,
+        deliveries=row.deliveries,
         has_erased=row.has_erased,
         grants_from=row.grants_from,
         asks_from=row.asks_from,

@@ -44,6 +44,8 @@ stores = Table(
     # Whether an admin's change of a balance needs a reason; the last choice on the shortcode page.
     Column("require_reason", Boolean, nullable=False, server_default=false()),
     Column("shortcode", JSON(none_as_null=True)),
+    # What reports changes of the shop: its webhooks, or the WordPress plugin alone.
+    Column("deliveries", String(10), nullable=False, server_default="webhooks"),
     # Whether a person was ever erased: only then are orders compared with erased users.
     Column("has_erased", Boolean, nullable=False, server_default=false()),
     # The seller on receipts; the store's name is used where there is none.

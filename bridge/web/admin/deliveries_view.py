@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,13 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin import shop_links
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
+from bridge.web.i18n import formatting
 from bridge.web.i18n.formatting import LocalTime, local_time
 
 PAGE = 50
 SHOWN_BODY = 200_000
 """How many characters of a body are shown."""
+_TOKENS = re.compile(r"(?<!\S)[+-]?\d{1,19}(?= tokens)")
 _STATES = {
     State.RECEIVED: ("Waiting", "warn", "It is processed within seconds, or was tried and will be tried again."),
     State.PROCESSED: ("Processed", "good", "Its content was applied."),
@@ -171,12 +174,18 @@ def _row(
         subject=subject,
         subject_url=url,
         state=_state(delivery.shown_state),
-        outcome=delivery.outcome,
+        outcome=_TOKENS.sub(_shown, delivery.outcome),
         attempts=delivery.attempts,
         repeats=delivery.repeats,
         tokens=tokens.get(number) if kind == "order" and number is not None else None,
         sync=badge(compared.get(number), store.calendar.zone) if kind == "order" and number is not None else None,
     )
+
+
+def _shown(amount: re.Match[str]) -> str:
+    """Return an amount of a recorded outcome, such as -150000, as pages show it."""
+    plus = "+" if amount[0].startswith("+") else ""
+    return f"{plus}{formatting.number(int(amount[0]))}"
 
 
 def _state(state: State) -> StateView:

@@ -245,13 +245,19 @@ def _shop_words(package: Package) -> str:
         return "per variation"
     if package.shop_tokens is None:
         return "as its product" if package.variation_id else "not known"
+    if package.shop_tokens and package.shop_months:
+        return f"{number(package.shop_tokens)} a month, {_month_count(package.shop_months)}"
     return number(package.shop_tokens) if package.shop_tokens else "not a package"
 
 
 def _plan_words(package: Package) -> str:
     if not package.months:
         return ""
-    return f"Plan {package.plan}, {package.months} month{'s' if package.months > 1 else ''}"
+    return f"Plan {package.plan}, {_month_count(package.months)}"
+
+
+def _month_count(months: int) -> str:
+    return f"{months} month{'s' if months > 1 else ''}"
 
 
 def _counted(count: int) -> str:

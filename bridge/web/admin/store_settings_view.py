@@ -80,6 +80,18 @@ CHOICES = tuple(
             ),
         ),
         Choice(
+            "deliveries",
+            "What reports changes of the shop",
+            (
+                Option("webhooks", "Webhooks", "WooCommerce’s webhooks are installed, checked and repaired."),
+                Option(
+                    "plugin",
+                    "Only the WordPress plugin",
+                    "Webhooks are not expected. Choose this in the plugin’s settings, which removes them.",
+                ),
+            ),
+        ),
+        Choice(
             "require_reason",
             "Reason for a change of a balance",
             (

@@ -59,12 +59,12 @@ def caller() -> Caller:
     """Return the caller of this request."""
     found = g.caller
     if not isinstance(found, Caller):
-        raise TypeError("this route does not verify the access key: it may only hand its caller to the group commit")
+        raise TypeError("this route does not verify the access key: it may only pass on `principal()`")
     return found
 
 
 def principal() -> Principal:
-    """Return the holder of the key, which the group commit may still have to verify."""
+    """Return the holder of the key, which the group commit or the route's own read may still have to verify."""
     found: Principal = g.caller
     return found
 
@@ -75,23 +75,39 @@ def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
     Saves the query that each request would begin with. Only for routes that
     do nothing but send one request to the group commit, with `principal()`.
     """
+    return _deferred(view, access="any")
+
+
+def deferred_store_key(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with a store's access key only, which the route's own read verifies.
+
+    Only for routes that read nothing but what one service returns for `principal()`.
+    """
+    return _deferred(view, access="store")
+
+
+def _deferred(view: Callable[P, Response], *, access: str) -> Callable[P, Response]:
+    def check(holder: Principal) -> None:
+        if access == "store" and holder.site_id:
+            raise StoreKeyRequired()
 
     @functools.wraps(view)
     def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
         now = utcnow()
         found = access_keys.remembered(runtime().database, _bearer(), now=now)
         if found is None:
-            _sign_in()
+            check(_sign_in())
             return view(*args, **kwargs)
         g.caller = found
         try:
+            check(found)
             return view(*args, **kwargs)
         except BridgeError:
             # An invalid key is reported before any other error of the request.
             _sign_in()
             raise
 
-    signed_in.access = "any"  # type: ignore[attr-defined]
+    signed_in.access = access  # type: ignore[attr-defined]
     return signed_in
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
@@ -25,7 +26,7 @@ from bridge.web.api.operations import operation
 from bridge.web.api.parsing import Body, read_body
 from bridge.web.api.responses import json_response
 from bridge.web.connection_steps import FaultRow, State, Step, build_steps, fault_rows
-from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, utcnow
 
 bp = Blueprint("api_connection", __name__, url_prefix="/v1")
 
@@ -37,6 +38,8 @@ class RestKeysIn(Body):
     """Consumer key, which begins with `ck_`."""
     consumer_secret: Annotated[str, Field(strict=True, min_length=1, max_length=200)]
     """Consumer secret, which begins with `cs_`."""
+    check: Literal["now", "later"] = "now"
+    """`now`: the response comes after the check. `later`: the response does not wait for it."""
 
 
 @bp.get("/store/health")
@@ -77,12 +80,56 @@ def put_rest_keys() -> Response:
 
     Keys that the shop refuses are not stored. If the shop does not answer, they are
     stored, and `issues` has the reason. Takes up to 30 seconds.
+
+    With `check` as `later`, the keys are stored at once, and the shop is called beside
+    the response: for a site that cannot answer while it waits. The step `answer` is
+    `open` until then; after it, the health has the result.
     """
     body = read_body(RestKeysIn)
     keys = RestKeys(clean_credential(body.consumer_key), clean_credential(body.consumer_secret))
-    plugin_connection.receive_keys(_monitoring(), runtime().shop_checks, caller(), keys, now=utcnow())
+    monitoring, checks, store_id = _monitoring(), runtime().shop_checks, caller().store_id
+    if body.check == "now":
+        plugin_connection.receive_keys(monitoring, checks, caller(), keys, now=utcnow())
+    else:
+        plugin_connection.keep_keys(monitoring, caller(), keys, now=utcnow())
     with reading() as connection:
-        return json_response(_health_document(connection, caller().store_id))
+        document = _health_document(connection, store_id)
+    if body.check == "later":
+        checks.begin(store_id, partial(plugin_connection.check, monitoring, checks, store_id, now=utcnow()))
+    return json_response(document)
+
+
+class PastOrdersIn(Body):
+    """The decision about orders placed before the shop was connected."""
+
+    decision: Literal["grant", "skip"]
+    """`grant` or `skip`."""
+
+
+@bp.put("/store/past-orders")
+@store_key
+@operation(
+    "Decide about orders placed before the connection",
+    tag="Connection",
+    answer=StoreHealth,
+    body=PastOrdersIn,
+    example={"decision": "skip"},
+)
+def decide_past_orders() -> Response:
+    """Grant the orders placed before the shop was connected, or skip them, and return the health.
+
+    The step `history` is `open` until this was decided. Granting reads the shop in the
+    background. Skipped orders can be granted later; tokens already granted stay.
+    """
+    body, who, now = read_body(PastOrdersIn), caller(), utcnow()
+
+    def decide(connection: Connection) -> None:
+        store = settings.get_by_id(connection, who.store_id)
+        settings.answer_history(connection, store, body.decision, actor=who.name, now=now)
+
+    in_transaction(decide)
+    with reading() as connection:
+        return json_response(_health_document(connection, who.store_id))
 
 
 @bp.delete("/connection")
@@ -101,7 +148,8 @@ def end_connection() -> Response:
 def _monitoring() -> MonitorContext:
     parts = runtime()
     return MonitorContext(
-        transaction,
+        # Not that of the request, which may have ended.
+        parts.database.transaction,
         parts.shops,
         parts.config.public_url,
         installation=parts.config.installation,

@@ -112,6 +112,8 @@ class StoreIn(Body):
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
     require_reason: StrictBool | None = None
     """True if an admin must give a reason when they change a balance on the credits page."""
+    deliveries: Literal["webhooks", "plugin"] | None = None
+    """Source of changes of the shop: its `webhooks`, or the WordPress `plugin` alone."""
     seller_name: Text200 | None = None
     """Name of the seller on receipts; the store's name is used if it is empty."""
     seller_address: Text500 | None = None

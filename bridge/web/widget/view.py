@@ -12,15 +12,16 @@ from flask import Blueprint, Response, render_template, request
 
 from bridge.domain.accounts.accounts import Profile, Visitor, Who
 from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.stores.principals import Principal
 from bridge.services import secrets
 from bridge.services.accounts import profiles
-from bridge.services.portal.widget import WidgetState, read_widget
+from bridge.services.portal.widget import WidgetState, read_at_once, read_widget
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances, spend_order
-from bridge.web.api.auth import caller, store_key
+from bridge.web.api.auth import deferred_store_key, principal
 from bridge.web.api.operations import Parameter, operation
 from bridge.web.api.parsing import path_number
-from bridge.web.context import in_transaction, reading, utcnow
+from bridge.web.context import glance, in_transaction, reading, utcnow
 from bridge.web.i18n import formatting, messages
 from bridge.web.i18n.formatting import direction
 from bridge.web.i18n.messages import texts_of
@@ -39,7 +40,7 @@ _MAX_GUEST = 255
 
 
 @bp.get("")
-@store_key
+@deferred_store_key
 @operation(
     "Get the usage widget",
     tag="Widget",
@@ -61,14 +62,13 @@ def show() -> Response:
     """
     # A plain dictionary: the request's own raises and catches an error for each parameter that is missing.
     values = request.args.to_dict()
-    options, look, now, store_id = read_options(values), read_look(values), utcnow(), caller().store_id
-    with reading() as connection:
-        who = _who(connection, store_id, values)
-        state, chosen = read_state(connection, store_id, who, options, now=now)
+    options, look, now, holder = read_options(values), read_look(values), utcnow(), principal()
+    who = _who(holder.store_id, values)
+    state = _read(holder, who, options, now=now)
     if _has_new_roles(state, who):
-        in_transaction(lambda connection: profiles.put_profile(connection, store_id, _profile(who), now=now))
-        with reading() as connection:
-            state, chosen = read_state(connection, store_id, who, options, now=now)
+        in_transaction(lambda connection: profiles.put_profile(connection, holder.store_id, _profile(who), now=now))
+        state = _read(holder, who, options, now=now)
+    chosen = options.over(state.policy.store.shortcode)
     shown_at = now.replace(second=0, microsecond=0)
     response = Response(content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
@@ -86,8 +86,23 @@ def read_state(
     connection: Connection, store_id: int, who: Who, options: Options, *, now: datetime
 ) -> tuple[WidgetState, Options]:
     """Return what the widget shows, and the options with the store's own where a request has none."""
-    state = read_widget(connection, store_id, who, is_full=options.view in {None, View.FULL}, now=now)
+    state = read_widget(connection, store_id, who, is_full=_is_full(options), now=now)
     return state, options.over(state.policy.store.shortcode)
+
+
+def _read(holder: Principal, who: Who, options: Options, *, now: datetime) -> WidgetState:
+    is_full = _is_full(options)
+    with glance() as connection:
+        state = read_at_once(connection, holder, who, is_full=is_full, now=now)
+    if state is None:
+        with reading() as connection:
+            state = read_widget(connection, holder.store_id, who, is_full=is_full, now=now, holder=holder)
+    return state
+
+
+def _is_full(options: Options) -> bool:
+    # The store's own view is in its policy, which is read later.
+    return options.view in {None, View.FULL}
 
 
 def render(state: WidgetState, options: Options, look: Look, *, now: datetime) -> str:
@@ -126,7 +141,7 @@ def _balance(state: WidgetState, look: Look) -> str:
     )
 
 
-def _who(connection: Connection, store_id: int, values: Mapping[str, str]) -> Who:
+def _who(store_id: int, values: Mapping[str, str]) -> Who:
     user, guest = values.get("user_id"), values.get("guest_id")
     if (user is None) == (guest is None):
         raise InvalidRequest(fields=[FieldError("user_id", "send exactly one of user_id and guest_id")])
@@ -134,7 +149,9 @@ def _who(connection: Connection, store_id: int, values: Mapping[str, str]) -> Wh
         return Profile(path_number(user, "user_id"), roles=read_roles(values))
     if not guest or len(guest) > _MAX_GUEST:
         raise InvalidRequest(fields=[FieldError("guest_id", f"send 1 to {_MAX_GUEST} characters")])
-    return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
+    with glance() as connection:
+        salt = profiles.guest_salt(connection, store_id)
+    return Visitor(secrets.hash_guest(guest, salt=salt))
 
 
 def _has_new_roles(state: WidgetState, who: Who) -> bool:

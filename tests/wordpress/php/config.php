@@ -3,7 +3,7 @@
  * The wp-config.php of the tests' site.
  */
 
-define( 'DB_NAME', 'wordpress' );
+define( 'DB_NAME', getenv( 'TESTS_DB_NAME' ) );
 define( 'DB_USER', 'root' );
 define( 'DB_PASSWORD', '' );
 define( 'DB_HOST', 'localhost:' . getenv( 'TESTS_DB_SOCKET' ) );
@@ -15,8 +15,17 @@ foreach ( array( 'AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE' ) as $name ) {
 	define( $name . '_SALT', 'a salt of the tests ' . $name );
 }
 
-define( 'WP_HOME', getenv( 'TESTS_SITE_URL' ) );
-define( 'WP_SITEURL', getenv( 'TESTS_SITE_URL' ) );
+if ( ! getenv( 'TESTS_NETWORK' ) ) {
+	define( 'WP_HOME', getenv( 'TESTS_SITE_URL' ) );
+	define( 'WP_SITEURL', getenv( 'TESTS_SITE_URL' ) );
+} elseif ( ! defined( 'WP_INSTALLING' ) ) {
+	define( 'MULTISITE', true );
+	define( 'SUBDOMAIN_INSTALL', false );
+	define( 'DOMAIN_CURRENT_SITE', substr( getenv( 'TESTS_SITE_URL' ), strlen( 'http://' ) ) );
+	define( 'PATH_CURRENT_SITE', '/' );
+	define( 'SITE_ID_CURRENT_SITE', 1 );
+	define( 'BLOG_ID_CURRENT_SITE', 1 );
+}
 // The tests run background tasks themselves, and reach no host beyond this machine.
 define( 'DISABLE_WP_CRON', true );
 define( 'WP_HTTP_BLOCK_EXTERNAL', true );

@@ -7,7 +7,7 @@
 
 $sent = json_decode( (string) file_get_contents( 'php://input' ), true );
 
-$_SERVER['REQUEST_URI']    = '/';
+$_SERVER['REQUEST_URI']    = $sent['at'];
 $_SERVER['REQUEST_METHOD'] = 'GET';
 $_COOKIE                   = array();
 
@@ -23,6 +23,8 @@ if ( isset( $sent['values']['install'] ) ) {
 	require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 	$install = $sent['values']['install'];
 	wp_install( 'Shop & Sons', $install['admin'], 'owner@example.test', true, '', $install['password'], 'en_US' );
+	update_option( 'siteurl', getenv( 'TESTS_SITE_URL' ) );
+	update_option( 'home', getenv( 'TESTS_SITE_URL' ) );
 	update_option( 'template', 'plain' );
 	update_option( 'stylesheet', 'plain' );
 	update_option( 'timezone_string', 'Europe/Paris' );
@@ -30,6 +32,13 @@ if ( isset( $sent['values']['install'] ) ) {
 	update_option( 'active_plugins', array( 'woocommerce/woocommerce.php' ) );
 	require_once WP_PLUGIN_DIR . '/woocommerce/woocommerce.php';
 	wc_stand_in_install();
+}
+if ( isset( $sent['values']['install'] ) && getenv( 'TESTS_NETWORK' ) ) {
+	foreach ( $wpdb->tables( 'ms_global' ) as $table => $name ) {
+		$wpdb->$table = $name;
+	}
+	install_network();
+	populate_network( 1, $_SERVER['HTTP_HOST'], 'owner@example.test', 'Network', '/', false );
 }
 
 /**

@@ -93,3 +93,13 @@ if ( isset( $_GET['example'] ) && 'streaming-chat' === $_GET['example'] ) {
 		}
 	);
 }
+
+// Prints a nonce of the person who looks at a page of the admin, as a page with the form would.
+add_action(
+	'admin_footer',
+	static function () {
+		if ( isset( $_GET['nonce_of_the_tests'] ) ) {
+			echo '<!-- nonce of the tests: ' . wp_create_nonce( 'token_bridge_' . $_GET['nonce_of_the_tests'] ) . ' -->';
+		}
+	}
+);

@@ -9,19 +9,22 @@ namespace TokenBridge;
 
 use TokenBridge\Background\Queues;
 use TokenBridge\Connection\ConnectionOption;
+use TokenBridge\Network\Lifecycle;
+use TokenBridge\Network\Subsites;
 use TokenBridge\Outbox\Outbox;
 use TokenBridge\Outbox\Sender;
 use TokenBridge\Transfer\Transfer;
 
 /**
- * Prepares a site for this version: when the plugin is switched on, after an update, and on new sites of a network.
+ * Prepares a site for this version: when the plugin is switched on, after an update, and each site of a network in its
+ * first request.
  */
 final class Activation implements Feature {
 
 	private const VERSION = 'token_bridge_version';
 
 	/** The background tasks of the plugin. */
-	public const BACKGROUND_ACTIONS = [ Transfer::ACTION, Sender::ACTION ];
+	public const BACKGROUND_ACTIONS = [ Transfer::ACTION, Sender::ACTION, Lifecycle::JOIN ];
 
 	public function register(): void {
 		add_action( 'init', [ $this, 'prepare' ], 0 );
@@ -53,12 +56,31 @@ final class Activation implements Feature {
 	}
 
 	/**
-	 * Stops background tasks; the connection stays for the next activation.
+	 * Returns whether this version has prepared the current site, which it does in the site's first request.
 	 */
-	public static function deactivate(): void {
+	public static function is_prepared(): bool {
+		return false !== get_option( self::VERSION );
+	}
+
+	/**
+	 * Stops background tasks; the connection stays for the next activation.
+	 *
+	 * @param bool $is_for_network Whether the plugin is switched off on all sites of the network.
+	 */
+	public static function deactivate( $is_for_network = false ): void {
 		$queue = Queues::best();
 		foreach ( self::BACKGROUND_ACTIONS as $action ) {
 			$queue->clear( $action );
 		}
+		if ( $is_for_network ) {
+			Subsites::each( [ self::class, 'clear_events' ] );
+		}
+	}
+
+	/**
+	 * Removes the scheduled events of the current site.
+	 */
+	public static function clear_events(): void {
+		array_map( 'wp_unschedule_hook', self::BACKGROUND_ACTIONS );
 	}
 }

@@ -28,6 +28,11 @@ use TokenBridge\Cli\Commands;
 use TokenBridge\Events\EventReceiver;
 use TokenBridge\Metering\GuestSignIn;
 use TokenBridge\Metering\Proxy;
+use TokenBridge\Network\Lifecycle;
+use TokenBridge\Network\NetworkScreen;
+use TokenBridge\Network\Pool;
+use TokenBridge\Network\SaveNetwork;
+use TokenBridge\Network\SaveSubsites;
 use TokenBridge\Orders\ChangeWatcher;
 use TokenBridge\Orders\Completion;
 use TokenBridge\Orders\GrantNotes;
@@ -104,11 +109,12 @@ final class Plugin {
 	private function features(): array {
 		$features = [
 			new Activation(),
+			new Lifecycle( $this->services ),
 			$this->services->transfer(),
 			new Shortcodes( $this->services ),
 			new Block( $this->services ),
 			new Uncacheable(),
-			new FragmentDropper( $this->services->fragment_cache() ),
+			new FragmentDropper( $this->services->fragment_cache(), $this->services->connection() ),
 			$this->services->sender(),
 			new EventReceiver( $this->services->connection_option() ),
 			new Proxy( $this->services ),
@@ -136,17 +142,29 @@ final class Plugin {
 	private function admin_features(): array {
 		return [
 			$this->menu(),
+			...$this->network_features(),
 			new OpenCredits( $this->services ),
 			new OpenPortal( $this->services ),
 			new TogglePanel(),
 			new OrdersColumn(),
 			new ConnectActions( $this->services ),
-			new SettingsAction( $this->services->settings() ),
+			new SettingsAction( $this->services->settings(), $this->services->deliveries() ),
 			new AiAction( $this->services->settings() ),
 			new BuyNotice( $this->services->settings() ),
 			new ProductPanel( $this->services->packages(), $this->services->prices(), $this->services->package_advice() ),
 			new ProductSaver( $this->services->packages() ),
 		];
+	}
+
+	/**
+	 * @return Feature[]
+	 */
+	private function network_features(): array {
+		if ( ! is_multisite() ) {
+			return [];
+		}
+		$pool = new Pool( $this->services );
+		return [ new NetworkScreen( $pool ), new SaveNetwork( $pool ), new SaveSubsites( $pool ) ];
 	}
 
 	private function menu(): Menu {

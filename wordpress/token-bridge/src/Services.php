@@ -17,6 +17,7 @@ use TokenBridge\Connection\Checklist;
 use TokenBridge\Connection\Connection;
 use TokenBridge\Connection\ConnectionOption;
 use TokenBridge\Connection\Connector;
+use TokenBridge\Connection\Deliveries;
 use TokenBridge\Connection\Setup;
 use TokenBridge\Connection\Webhooks;
 use TokenBridge\Metering\Meter;
@@ -33,6 +34,8 @@ use TokenBridge\Transfer\PackageSource;
 use TokenBridge\Transfer\Transfer;
 use TokenBridge\Transfer\UserSource;
 use TokenBridge\Users\UserList;
+use TokenBridge\Widget\AccountMaker;
+use TokenBridge\Widget\BridgeMaker;
 use TokenBridge\Widget\FragmentCache;
 use TokenBridge\Widget\FragmentSource;
 use TokenBridge\Widget\Widget;
@@ -73,7 +76,11 @@ final class Services {
 	}
 
 	public function setup(): Setup {
-		return new Setup( $this->connection_option(), $this->transport(), $this->webhooks(), $this->transfer() );
+		return new Setup( $this->connection_option(), $this->transport(), $this->webhooks(), $this->deliveries(), $this->transfer() );
+	}
+
+	public function deliveries(): Deliveries {
+		return new Deliveries( $this->connection_option(), $this->transport(), $this->webhooks(), $this->settings() );
 	}
 
 	public function webhooks(): Webhooks {
@@ -81,7 +88,7 @@ final class Services {
 	}
 
 	public function checklist(): Checklist {
-		return new Checklist( $this->connection(), $this->transport(), $this->webhooks() );
+		return new Checklist( $this->connection(), $this->transport(), $this->deliveries() );
 	}
 
 	public function packages(): Packages {
@@ -127,6 +134,8 @@ final class Services {
 	}
 
 	public function widget(): Widget {
-		return new Widget( $this->connection(), new FragmentSource( $this->transport(), $this->fragment_cache() ) );
+		$connection = $this->connection();
+		$maker      = $connection->is_linked_site() ? new AccountMaker( $this->transport() ) : new BridgeMaker( $this->transport() );
+		return new Widget( $connection, new FragmentSource( $maker, $this->fragment_cache() ) );
 	}
 }

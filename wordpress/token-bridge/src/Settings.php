@@ -19,6 +19,7 @@ final class Settings {
 		'complete_token_orders' => false,
 		'minimal_checkout'      => false,
 		'retry_deliveries'      => true,
+		'without_webhooks'      => false,
 		'meter_ai_client'       => false,
 		'ai_when_away'          => 'refuse',
 		'ai_unknown_module'     => 'chat',

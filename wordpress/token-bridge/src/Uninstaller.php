@@ -7,6 +7,9 @@
 
 namespace TokenBridge;
 
+use TokenBridge\Network\NetworkOption;
+use TokenBridge\Network\Subsites;
+
 /**
  * Disconnects and deletes options, transients, user meta and scheduled actions, on every site of a network.
  *
@@ -17,32 +20,26 @@ final class Uninstaller {
 	private const PREFIX = 'token_bridge_';
 
 	public function run(): void {
-		$this->on_each_site( [ $this, 'clean_site' ] );
+		Subsites::each( [ $this, 'clean_site' ] );
 		$this->delete_user_meta();
+		if ( is_multisite() ) {
+			NetworkOption::delete();
+		}
 	}
 
 	/**
-	 * Removes everything from the current site.
+	 * Removes everything from the current site. A site of a network without any visit since then has nothing.
 	 */
 	public function clean_site(): void {
+		if ( ! Activation::is_prepared() ) {
+			return;
+		}
 		( new Services() )->setup()->undo();
 		$this->delete_scheduled();
 		$this->delete_options();
 		$this->delete_order_meta();
 		delete_option( 'rewrite_rules' );
 		Outbox\Outbox::drop_table();
-	}
-
-	private function on_each_site( callable $act ): void {
-		if ( ! is_multisite() ) {
-			$act();
-			return;
-		}
-		foreach ( get_sites( [ 'fields' => 'ids', 'number' => 0 ] ) as $id ) {
-			switch_to_blog( $id );
-			$act();
-			restore_current_blog();
-		}
 	}
 
 	private function delete_options(): void {

@@ -135,6 +135,8 @@ class StoreOut(Answer):
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
     require_reason: Annotated[bool, Field(examples=[False])]
     """True if an admin must give a reason when they change a balance on the credits page."""
+    deliveries: Annotated[Literal["webhooks", "plugin"], Field(examples=["webhooks"])]
+    """Source of changes of the shop: its `webhooks`, or the WordPress `plugin` alone."""
     seller_name: Annotated[str, Field(examples=["Shop Ltd"])]
     """Name of the seller on receipts; the store's name is used if it is empty."""
     seller_address: Annotated[str, Field(examples=["1 Test Street\nParis"])]

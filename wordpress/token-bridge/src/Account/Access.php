@@ -25,6 +25,13 @@ final class Access {
 	}
 
 	/**
+	 * Returns whether a user sees the account that a linked site draws on: its editors and admins.
+	 */
+	public static function sees_site_account( WP_User $user ): bool {
+		return (bool) apply_filters( 'token_bridge_sees_site_account', $user->has_cap( 'edit_others_posts' ), $user );
+	}
+
+	/**
 	 * Returns the role of a person in the console: `owner`, `manager` or `viewer`.
 	 */
 	public static function console_role( WP_User $user ): string {

@@ -46,7 +46,7 @@ final class AccountScreen implements Screen {
 		if ( $connection->is_store() ) {
 			$this->own_account();
 		} elseif ( $connection->is_linked_site() ) {
-			( new LinkedSitePanel( $this->services->transport() ) )->render();
+			( new LinkedSitePanel( $this->services->transport(), $connection->is_of_network() ) )->render();
 		} else {
 			echo '<p>' . esc_html__( 'This site is not connected to Token Bridge.', 'token-bridge' ) . '</p>';
 		}

@@ -11,6 +11,7 @@ use TokenBridge\Admin\PostHandler;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Sentences;
+use TokenBridge\Widget\AccountMaker;
 
 /**
  * Prints the balance that this site draws on, its own use and cap, and how to unlink it.
@@ -20,12 +21,19 @@ final class LinkedSitePanel {
 	/** @var Transport */
 	private $transport;
 
-	public function __construct( Transport $transport ) {
-		$this->transport = $transport;
+	/** @var bool */
+	private $is_of_network;
+
+	/**
+	 * @param bool $is_of_network Whether an admin of the network linked this site.
+	 */
+	public function __construct( Transport $transport, bool $is_of_network = false ) {
+		$this->transport     = $transport;
+		$this->is_of_network = $is_of_network;
 	}
 
 	public function render(): void {
-		if ( ! current_user_can( 'edit_others_posts' ) ) {
+		if ( ! Access::sees_site_account( wp_get_current_user() ) ) {
 			echo '<p>' . esc_html__( 'Editors and admins of this site see the tokens of its account here.', 'token-bridge' ) . '</p>';
 			return;
 		}
@@ -43,15 +51,8 @@ final class LinkedSitePanel {
 	 * @param array<string, mixed> $account The bridge's answer.
 	 */
 	private function numbers( array $account ): void {
-		$site = (array) ( $account['site'] ?? [] );
-		$cap  = $site['monthly_cap'] ?? null;
-		$rows = [
-			__( 'Available tokens', 'token-bridge' )        => number_format_i18n( (int) ( $account['balance']['available'] ?? 0 ) ),
-			__( 'Used by this site this month', 'token-bridge' ) => number_format_i18n( (int) ( $site['used_this_month'] ?? 0 ) ),
-			__( 'Monthly cap of this site', 'token-bridge' ) => null === $cap ? __( 'none', 'token-bridge' ) : number_format_i18n( (int) $cap ),
-		];
 		echo '<table class="widefat striped token-bridge-usage"><tbody>';
-		foreach ( $rows as $label => $value ) {
+		foreach ( AccountMaker::rows( $account ) as $label => $value ) {
 			echo '<tr><th scope="row">' . esc_html( $label ) . '</th><td class="token-bridge-number">' . esc_html( $value ) . '</td></tr>';
 		}
 		echo '</tbody></table>';
@@ -64,7 +65,7 @@ final class LinkedSitePanel {
 	}
 
 	private function unlink(): void {
-		if ( ! current_user_can( 'manage_options' ) ) {
+		if ( $this->is_of_network || ! current_user_can( 'manage_options' ) ) {
 			return;
 		}
 		echo '<form method="post" action="' . esc_url( admin_url( 'admin-post.php' ) ) . '">';

@@ -7,7 +7,10 @@
 
 namespace TokenBridge\Admin;
 
+use TokenBridge\Bridge\Request;
+use TokenBridge\Connection\Sentences;
 use TokenBridge\Feature;
+use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use WP_Error;
 
@@ -38,6 +41,8 @@ final class ConnectActions implements Feature {
 			new ConnectAction( 'link', [ $this, 'link' ], [ 'url', 'code' ] ),
 			new ConnectAction( 'repair', [ $this, 'repair' ] ),
 			new ConnectAction( 'transfer', [ $this, 'transfer' ] ),
+			new ConnectAction( 'past_grant', [ $this, 'grant_past' ] ),
+			new ConnectAction( 'past_skip', [ $this, 'skip_past' ] ),
 			new ConnectAction( 'disconnect', [ $this, 'disconnect' ] ),
 			new ConnectAction( 'confirm_address', [ $this, 'confirm_address' ] ),
 			new ConnectAction( 'forget', [ $this, 'forget' ] ),
@@ -49,6 +54,10 @@ final class ConnectActions implements Feature {
 	 * @return string|WP_Error
 	 */
 	public function connect( array $values ) {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		return $this->completed( $this->services->connector()->connect( $values['code'] ) );
 	}
 
@@ -57,6 +66,10 @@ final class ConnectActions implements Feature {
 	 * @return string|WP_Error
 	 */
 	public function link( array $values ) {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		return $this->completed( $this->services->connector()->link( $values['url'], $values['code'] ) );
 	}
 
@@ -70,7 +83,28 @@ final class ConnectActions implements Feature {
 		return __( 'Users and packages are being sent in the background. You can leave this page.', 'token-bridge' );
 	}
 
-	public function disconnect(): string {
+	/**
+	 * @return string|WP_Error
+	 */
+	public function grant_past() {
+		return $this->decide_past( 'grant', __( 'Past orders are being read in the background, and their tokens granted.', 'token-bridge' ) );
+	}
+
+	/**
+	 * @return string|WP_Error
+	 */
+	public function skip_past() {
+		return $this->decide_past( 'skip', __( 'Orders that were placed before the connection grant no tokens. You can change that in the console.', 'token-bridge' ) );
+	}
+
+	/**
+	 * @return string|WP_Error
+	 */
+	public function disconnect() {
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			return $refusal;
+		}
 		$this->services->setup()->undo();
 		return __( 'This site is disconnected.', 'token-bridge' );
 	}
@@ -85,6 +119,14 @@ final class ConnectActions implements Feature {
 		$this->services->transfer()->stop();
 		$this->services->connection_option()->clear();
 		return __( 'The connection was removed from this copy. The live site keeps its own.', 'token-bridge' );
+	}
+
+	/**
+	 * @return string|WP_Error
+	 */
+	private function decide_past( string $decision, string $done ) {
+		$answer = $this->services->transport()->send( Request::put( '/v1/store/past-orders', [ 'decision' => $decision ] )->patient() );
+		return $answer->is_ok() ? $done : new WP_Error( 'token_bridge_' . $answer->code(), Sentences::about( $answer ) );
 	}
 
 	/**

@@ -7,8 +7,10 @@
 
 namespace TokenBridge\Admin;
 
+use TokenBridge\Connection\Checklist;
 use TokenBridge\Connection\CheckResult;
 use TokenBridge\Connection\Connection;
+use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use TokenBridge\Transfer\Progress;
 
@@ -42,7 +44,10 @@ final class ConnectScreen implements Screen {
 		$connection = $this->services->connection();
 		echo '<div class="wrap token-bridge-admin"><h1>' . esc_html__( 'Token Bridge: connection', 'token-bridge' ) . '</h1>';
 		Notices::show();
-		if ( ! $connection->is_connected() ) {
+		$refusal = Rights::refusal( $connection );
+		if ( $refusal ) {
+			$this->of_network( $connection, $refusal->get_error_message() );
+		} elseif ( ! $connection->is_connected() ) {
 			$this->connect_form();
 			$this->link_form();
 		} elseif ( $connection->is_copy() ) {
@@ -51,6 +56,13 @@ final class ConnectScreen implements Screen {
 			$this->connected( $connection );
 		}
 		echo '</div>';
+	}
+
+	private function of_network( Connection $connection, string $sentence ): void {
+		echo '<p class="token-bridge-lead">' . esc_html( $sentence ) . '</p>';
+		if ( $connection->is_connected() ) {
+			self::checklist( $this->services->checklist()->run() );
+		}
 	}
 
 	private function connect_form(): void {
@@ -92,7 +104,11 @@ final class ConnectScreen implements Screen {
 			: sprintf( __( 'Linked to one account of %s.', 'token-bridge' ), $connection->url() );
 		echo '<p class="token-bridge-lead">' . esc_html( $about ) . '</p>';
 		echo '<h2>' . esc_html__( 'Checklist', 'token-bridge' ) . '</h2>';
-		self::checklist( $this->services->checklist()->run() );
+		$results = $this->services->checklist()->run();
+		self::checklist( $results );
+		if ( in_array( Checklist::PAST_ORDERS, array_column( $results, 'name' ), true ) ) {
+			$this->past_orders();
+		}
 		if ( $connection->is_store() ) {
 			$this->progress( Progress::load() );
 			$this->button( 'repair', __( 'Repair', 'token-bridge' ), 'secondary' );
@@ -101,6 +117,14 @@ final class ConnectScreen implements Screen {
 		echo '<h2>' . esc_html__( 'Disconnect', 'token-bridge' ) . '</h2>';
 		echo '<p>' . esc_html__( 'Removes the access key, the webhooks and the REST key from this site. Balances stay in Token Bridge, and a new code connects them again.', 'token-bridge' ) . '</p>';
 		$this->button( 'disconnect', __( 'Disconnect this site', 'token-bridge' ), 'secondary' );
+	}
+
+	private function past_orders(): void {
+		echo '<div class="card"><h2>' . esc_html__( 'Orders from before the connection', 'token-bridge' ) . '</h2>';
+		echo '<p>' . esc_html__( 'Your shop may have sold token packages before it was connected. Token Bridge can grant the tokens of those orders that are completed, or begin with new orders. What you skip now can be granted later in the console.', 'token-bridge' ) . '</p>';
+		$this->button( 'past_grant', __( 'Grant past orders', 'token-bridge' ), 'secondary' );
+		$this->button( 'past_skip', __( 'Begin with new orders', 'token-bridge' ), 'secondary' );
+		echo '</div>';
 	}
 
 	/**

@@ -50,6 +50,10 @@ final class SettingsScreen implements Screen {
 				__( 'Deliver changes until accepted', 'token-bridge' ),
 				__( 'WooCommerce sends each webhook once. With this, the plugin delivers changed orders and products as well, and repeats that until Token Bridge accepts them. Each order is granted once all the same.', 'token-bridge' ),
 			],
+			'without_webhooks'      => [
+				__( 'Deliver without webhooks', 'token-bridge' ),
+				__( 'Only the plugin delivers changes, and the webhooks of WooCommerce to Token Bridge are removed. Choose this if webhooks are blocked or switched off again and again.', 'token-bridge' ),
+			],
 			'minimal_checkout'      => [
 				__( 'Short checkout for tokens', 'token-bridge' ),
 				__( 'A cart that contains only virtual token packages asks for no street, city and phone. Check first whether your invoices need them.', 'token-bridge' ),

@@ -73,6 +73,15 @@ final class Request {
 	}
 
 	/**
+	 * Returns a request that changes some values.
+	 *
+	 * @param array<string, mixed> $body The JSON body.
+	 */
+	public static function patch( string $path, array $body ): self {
+		return new self( 'PATCH', $path, $body );
+	}
+
+	/**
 	 * Returns a request that deletes something.
 	 */
 	public static function delete( string $path ): self {

@@ -7,6 +7,7 @@
 
 namespace TokenBridge\Cli;
 
+use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use TokenBridge\Transfer\Progress;
 use WP_CLI;
@@ -62,7 +63,8 @@ final class Command {
 	 * @param string[] $arguments The code.
 	 */
 	public function connect( array $arguments ): void {
-		$connected = $this->services->connector()->connect( $arguments[0] );
+		$refusal   = Rights::refusal( $this->services->connection() );
+		$connected = $refusal ? $refusal : $this->services->connector()->connect( $arguments[0] );
 		if ( is_wp_error( $connected ) ) {
 			WP_CLI::error( $connected->get_error_message() );
 			return;
@@ -108,6 +110,11 @@ final class Command {
 	 */
 	public function disconnect( array $arguments, array $options ): void {
 		WP_CLI::confirm( __( 'Disconnect this site from Token Bridge?', 'token-bridge' ), $options );
+		$refusal = Rights::refusal( $this->services->connection() );
+		if ( $refusal ) {
+			WP_CLI::error( $refusal->get_error_message() );
+			return;
+		}
 		$this->services->setup()->undo();
 		WP_CLI::success( __( 'This site is disconnected.', 'token-bridge' ) );
 	}

@@ -17,6 +17,9 @@ use TokenBridge\Transfer\Progress;
  */
 final class Checklist {
 
+	/** Name of the result that asks about past orders. */
+	public const PAST_ORDERS = 'past_orders';
+
 	/** Seconds by which the two clocks may differ. */
 	private const CLOCK_SECONDS = 300;
 
@@ -29,13 +32,13 @@ final class Checklist {
 	/** @var Transport */
 	private $transport;
 
-	/** @var Webhooks */
-	private $webhooks;
+	/** @var Deliveries */
+	private $deliveries;
 
-	public function __construct( Connection $connection, Transport $transport, Webhooks $webhooks ) {
+	public function __construct( Connection $connection, Transport $transport, Deliveries $deliveries ) {
 		$this->connection = $connection;
 		$this->transport  = $transport;
-		$this->webhooks   = $webhooks;
+		$this->deliveries = $deliveries;
 	}
 
 	/**
@@ -47,11 +50,13 @@ final class Checklist {
 		$path   = $this->connection->is_store() ? '/v1/store' : '/v1/account';
 		$answer = $this->transport->send( Request::get( $path )->patient() );
 		$found  = [ $this->access( $answer ), $this->clock( $answer ), $this->address() ];
-		if ( $this->connection->is_store() ) {
-			$found = array_merge( $found, [ $this->shop(), $this->webhooks(), $this->rest_access(), $this->transfer() ] );
+		if ( ! $this->connection->is_store() ) {
+			return array_values( array_filter( array_merge( $found, [ $this->background() ] ) ) );
 		}
-		$found[] = $this->background();
-		$found   = array_merge( $found, $this->connection->is_store() ? $this->seen_by_bridge() : [] );
+		$health = $this->transport->send( Request::get( '/v1/store/health' )->patient() )->document();
+		$steps  = array_column( (array) ( $health['steps'] ?? [] ), 'state', 'code' );
+		$found  = array_merge( $found, [ $this->shop(), $this->webhooks(), $this->rest_access( $steps ), $this->transfer(), $this->past_orders( $steps ), $this->background() ] );
+		$found  = array_merge( $found, $this->seen_by_bridge( (array) ( $health['issues'] ?? [] ) ) );
 		return array_values( array_filter( $found ) );
 	}
 
@@ -95,29 +100,27 @@ final class Checklist {
 	}
 
 	private function webhooks(): ?CheckResult {
-		if ( ! class_exists( 'WooCommerce' ) ) {
-			return null;
-		}
-		$missing = $this->webhooks->missing( $this->connection );
-		if ( ! $missing ) {
-			return new CheckResult( 'webhooks', CheckResult::OK, __( 'All webhooks are present and active.', 'token-bridge' ) );
-		}
-		/* translators: %s: list of topics */
-		$sentence = __( 'Webhooks are missing or switched off: %s. Click "Repair".', 'token-bridge' );
-		return new CheckResult( 'webhooks', CheckResult::FAILED, sprintf( $sentence, implode( ', ', $missing ) ) );
+		return class_exists( 'WooCommerce' ) ? $this->deliveries->check() : null;
 	}
 
-	private function rest_access(): ?CheckResult {
+	/**
+	 * @param array<string, string> $steps States of the bridge's steps, by their codes.
+	 */
+	private function rest_access( array $steps ): ?CheckResult {
 		if ( ! class_exists( 'WooCommerce' ) ) {
 			return null;
 		}
-		if ( $this->connection->rest_key_id() > 0 ) {
+		$state = $steps['answer'] ?? 'done';
+		if ( $this->connection->rest_key_id() > 0 && 'open' === $state ) {
+			return new CheckResult( 'rest_access', CheckResult::WAITING, __( 'Token Bridge is checking whether it can read orders from this shop. Reload this page in a moment.', 'token-bridge' ) );
+		}
+		if ( $this->connection->rest_key_id() > 0 && 'wrong' !== $state ) {
 			return new CheckResult( 'rest_access', CheckResult::OK, __( 'Token Bridge can read orders from this shop.', 'token-bridge' ) );
 		}
 		$why = (string) ( $this->connection->values()['rest_problem'] ?? '' );
 		/* translators: %s: reason */
 		$sentence = __( 'Token Bridge cannot read orders from this shop, so it cannot fetch what a delivery leaves open. Check that no security plugin blocks the REST API, then click "Repair". (%s)', 'token-bridge' );
-		return new CheckResult( 'rest_access', CheckResult::WARNING, sprintf( $sentence, $why ) );
+		return new CheckResult( 'rest_access', CheckResult::WARNING, trim( str_replace( '()', '', sprintf( $sentence, $why ) ) ) );
 	}
 
 	private function transfer(): CheckResult {
@@ -132,15 +135,27 @@ final class Checklist {
 	}
 
 	/**
+	 * Returns the question about past orders, until it is answered.
+	 *
+	 * @param array<string, string> $steps States of the bridge's steps, by their codes.
+	 */
+	private function past_orders( array $steps ): ?CheckResult {
+		if ( ! class_exists( 'WooCommerce' ) || 'open' !== ( $steps['history'] ?? '' ) ) {
+			return null;
+		}
+		return new CheckResult( self::PAST_ORDERS, CheckResult::WARNING, __( 'Decide below whether orders that were placed before the connection grant tokens.', 'token-bridge' ) );
+	}
+
+	/**
 	 * Returns the problems that the bridge has found with this shop.
 	 *
+	 * @param array<int, array<string, string>> $issues As the bridge lists them.
 	 * @return CheckResult[]
 	 */
-	private function seen_by_bridge(): array {
-		$health = $this->transport->send( Request::get( '/v1/store/health' )->patient() )->document();
-		$found  = [];
-		foreach ( array_slice( (array) ( $health['issues'] ?? [] ), 0, self::MAX_ISSUES ) as $issue ) {
-			$found[] = new CheckResult( 'issue', CheckResult::WARNING, ucfirst( (string) ( $issue['sentence'] ?? '' ) ) );
+	private function seen_by_bridge( array $issues ): array {
+		$found = [];
+		foreach ( array_slice( $issues, 0, self::MAX_ISSUES ) as $issue ) {
+			$found[] = new CheckResult( 'issue', CheckResult::WARNING, ucfirst( rtrim( (string) ( $issue['sentence'] ?? '' ), '.' ) ) . '.' );
 		}
 		return $found;
 	}

@@ -47,6 +47,34 @@ final class Connection {
 	}
 
 	/**
+	 * Returns whether an admin of the network linked this site; then only they can end that.
+	 */
+	public function is_of_network(): bool {
+		return $this->is_linked_site() && $this->payer() > 0;
+	}
+
+	/**
+	 * Returns the user of the main site whose account pays, as chosen by an admin of the network; 0 elsewhere.
+	 */
+	public function payer(): int {
+		return (int) $this->text( 'payer' );
+	}
+
+	/**
+	 * Returns the bridge's ID of a linked site; empty for a store.
+	 */
+	public function site_id(): string {
+		return $this->text( 'site_id' );
+	}
+
+	/**
+	 * Returns a name of the account that a linked site draws on: one for all people of the site.
+	 */
+	public function site_account(): string {
+		return 'account_' . $this->site_id();
+	}
+
+	/**
 	 * Returns the bridge's address without a slash at its end.
 	 */
 	public function url(): string {

@@ -64,6 +64,23 @@ final class Connector {
 	}
 
 	/**
+	 * Links the site by a call that needs no code of this site.
+	 *
+	 * @param callable             $call Gets address and name of the site; returns the bridge's answer with an access key.
+	 * @param string               $url  The bridge's address.
+	 * @param array<string, mixed> $more Values to store with the connection.
+	 * @return Connection|WP_Error
+	 */
+	public function link_by( callable $call, string $url, array $more ) {
+		return $this->alone(
+			function () use ( $call, $url, $more ) {
+				$answer = $call( $this->site() );
+				return $this->store( $answer, $more + $this->site_values( $answer, $url ) );
+			}
+		);
+	}
+
+	/**
 	 * @return Connection|WP_Error
 	 */
 	private function alone( callable $act ) {

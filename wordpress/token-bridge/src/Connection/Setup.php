@@ -27,14 +27,18 @@ final class Setup {
 	/** @var Webhooks */
 	private $webhooks;
 
+	/** @var Deliveries */
+	private $deliveries;
+
 	/** @var Transfer */
 	private $transfer;
 
-	public function __construct( ConnectionOption $option, Transport $transport, Webhooks $webhooks, Transfer $transfer ) {
-		$this->option    = $option;
-		$this->transport = $transport;
-		$this->webhooks  = $webhooks;
-		$this->transfer  = $transfer;
+	public function __construct( ConnectionOption $option, Transport $transport, Webhooks $webhooks, Deliveries $deliveries, Transfer $transfer ) {
+		$this->option     = $option;
+		$this->transport  = $transport;
+		$this->webhooks   = $webhooks;
+		$this->deliveries = $deliveries;
+		$this->transfer   = $transfer;
 	}
 
 	/**
@@ -55,7 +59,7 @@ final class Setup {
 		if ( ! $connection->is_store() ) {
 			return;
 		}
-		$this->webhooks->install( $connection );
+		$this->deliveries->apply();
 		$this->grant_rest_access( $connection );
 		$this->option->save( ( new EventEndpoint( $this->transport ) )->subscribe( $this->option->load() ) );
 	}

@@ -8,6 +8,7 @@
 namespace TokenBridge\Orders;
 
 use TokenBridge\Connection\Connection;
+use TokenBridge\Connection\Deliveries;
 use TokenBridge\Feature;
 use TokenBridge\Outbox\Outbox;
 use TokenBridge\Settings;
@@ -66,7 +67,8 @@ final class ChangeWatcher implements Feature {
 	}
 
 	public function register(): void {
-		if ( ! $this->connection->is_store() || ! $this->settings->is_on( 'retry_deliveries' ) ) {
+		$is_wanted = $this->settings->is_on( 'retry_deliveries' ) || $this->settings->is_on( Deliveries::WITHOUT_WEBHOOKS );
+		if ( ! $this->connection->is_store() || ! $is_wanted ) {
 			return;
 		}
 		foreach ( self::HOOKS as $hook => $topic ) {

@@ -127,6 +127,14 @@ final class Outbox {
 		$wpdb->query( 'DELETE FROM ' . self::table() );
 	}
 
+	/**
+	 * Returns the name of the table of a site of the network.
+	 */
+	public static function table_of( int $site_id ): string {
+		global $wpdb;
+		return $wpdb->get_blog_prefix( $site_id ) . self::TABLE;
+	}
+
 	private static function table(): string {
 		global $wpdb;
 		return $wpdb->prefix . self::TABLE;

@@ -7,6 +7,7 @@
 
 namespace TokenBridge\Widget;
 
+use TokenBridge\Connection\Connection;
 use TokenBridge\Feature;
 
 /**
@@ -17,8 +18,12 @@ final class FragmentDropper implements Feature {
 	/** @var FragmentCache */
 	private $cache;
 
-	public function __construct( FragmentCache $cache ) {
-		$this->cache = $cache;
+	/** @var Connection */
+	private $connection;
+
+	public function __construct( FragmentCache $cache, Connection $connection ) {
+		$this->cache      = $cache;
+		$this->connection = $connection;
 	}
 
 	public function register(): void {
@@ -33,7 +38,7 @@ final class FragmentDropper implements Feature {
 	 * @param int|string $user_id The user.
 	 */
 	public function drop( $user_id ): void {
-		$this->cache->drop( (string) $user_id );
+		$this->cache->drop( $this->connection->is_linked_site() ? $this->connection->site_account() : (string) $user_id );
 	}
 
 	/**

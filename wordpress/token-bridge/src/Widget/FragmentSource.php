@@ -7,34 +7,27 @@
 
 namespace TokenBridge\Widget;
 
-use TokenBridge\Bridge\Answer;
-use TokenBridge\Bridge\Request;
-use TokenBridge\Bridge\Transport;
-
 /**
- * Returns the fresh fragment, asks the bridge for a new one, or falls back to the last known one.
+ * Returns the fresh fragment, has a new one made, or falls back to the last known one.
  */
 final class FragmentSource {
 
-	/** Larger answers are no fragment. */
-	private const MAX_BYTES = 256 * 1024;
-
-	/** @var Transport */
-	private $transport;
+	/** @var Maker */
+	private $maker;
 
 	/** @var FragmentCache */
 	private $cache;
 
-	public function __construct( Transport $transport, FragmentCache $cache ) {
-		$this->transport = $transport;
-		$this->cache     = $cache;
+	public function __construct( Maker $maker, FragmentCache $cache ) {
+		$this->maker = $maker;
+		$this->cache = $cache;
 	}
 
 	/**
 	 * Returns the fragment of a person; null if there is none at all.
 	 *
 	 * @param string                $person     A name of the person for the cache.
-	 * @param array<string, string> $parameters Parameters of `GET /v1/widget`.
+	 * @param array<string, string> $parameters Parameters of the widget.
 	 */
 	public function find( string $person, array $parameters ): ?Fragment {
 		ksort( $parameters );
@@ -43,32 +36,11 @@ final class FragmentSource {
 		if ( $last && $this->cache->is_fresh( $person, $variant ) ) {
 			return $last;
 		}
-		$new = $this->fetch( $parameters, $last );
+		$new = $this->maker->make( $parameters, $last );
 		if ( null === $new ) {
 			return $last ? $last->aged() : null;
 		}
 		$this->cache->keep( $person, $variant, $new );
 		return $new;
-	}
-
-	/**
-	 * @param array<string, string> $parameters Parameters of `GET /v1/widget`.
-	 */
-	private function fetch( array $parameters, ?Fragment $last ): ?Fragment {
-		$request = Request::get( '/v1/widget', $parameters );
-		if ( $last && '' !== $last->etag ) {
-			$request->with_header( 'If-None-Match', $last->etag );
-		}
-		$answer = $this->transport->send( $request );
-		if ( $last && 304 === $answer->status() ) {
-			return new Fragment( $last->html, time(), $last->etag );
-		}
-		return $this->is_fragment( $answer ) ? new Fragment( $answer->text(), time(), $answer->header( 'etag' ) ) : null;
-	}
-
-	private function is_fragment( Answer $answer ): bool {
-		return 200 === $answer->status()
-			&& 0 === strpos( $answer->header( 'content-type' ), 'text/html' )
-			&& strlen( $answer->text() ) <= self::MAX_BYTES;
 	}
 }

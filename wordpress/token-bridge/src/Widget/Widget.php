@@ -7,6 +7,7 @@
 
 namespace TokenBridge\Widget;
 
+use TokenBridge\Account\Access;
 use TokenBridge\Account\MyAccountTab;
 use TokenBridge\Connection\Connection;
 use TokenBridge\Metering\Guest;
@@ -35,6 +36,9 @@ final class Widget {
 	 */
 	public function usage_html( $attributes ): string {
 		Uncacheable::mark();
+		if ( $this->connection->is_linked_site() ) {
+			return $this->account_html( ( new Attributes( $attributes ) )->parameters() );
+		}
 		if ( ! $this->connection->is_store() ) {
 			return $this->without_store_html();
 		}
@@ -52,11 +56,27 @@ final class Widget {
 	public function balance_html(): string {
 		Uncacheable::mark();
 		$user = wp_get_current_user();
+		if ( $this->connection->is_linked_site() ) {
+			return $this->account_html( [ 'view' => 'balance' ] );
+		}
 		if ( ! $this->connection->is_store() || ! $user->exists() ) {
 			return '';
 		}
 		$found = $this->source->find( (string) $user->ID, $this->about( $user ) + [ 'view' => 'balance' ] );
 		return $found ? trim( $found->html ) : '<span class="token-bridge-balance">–</span>';
+	}
+
+	/**
+	 * Returns the numbers of the account that a linked site draws on; nothing for people who may not see them.
+	 *
+	 * @param array<string, string> $wanted The attributes of the shortcode or block.
+	 */
+	private function account_html( array $wanted ): string {
+		if ( ! Access::sees_site_account( wp_get_current_user() ) ) {
+			return '';
+		}
+		wp_enqueue_style( 'token-bridge-account', plugins_url( 'assets/account.css', TOKEN_BRIDGE_FILE ), [], TOKEN_BRIDGE_VERSION );
+		return $this->fragment_html( $this->connection->site_account(), $wanted + [ 'lang' => $this->language() ] );
 	}
 
 	/**
