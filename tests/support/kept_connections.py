@@ -17,12 +17,6 @@ from sqlalchemy import Engine, event
 MOST = 2
 """How many connections of one database are kept."""
 _OWN_SETTINGS = "select count(*) from pg_settings where source in ('database', 'user', 'database user')"
-_RESET = (
-    "reset session authorization; reset all; close all; unlisten *; select pg_advisory_unlock_all(); "
-    "discard plans; discard temp; discard sequences"
-)
-"""As `discard all`, without the prepared statements: the next test sends the same ones."""
-_MOST_PREPARED = 2_000
 _lock = threading.Lock()
 _kept: dict[str, list[tuple[Any, Engine]]] = {}
 """Each kept connection with the engine that had it, by the database's address."""
@@ -62,7 +56,6 @@ def install(engine: Engine) -> None:
 
     def close(connection: Any) -> None:
         kept = _kept.get(address)
-        connection.prepared_max = _MOST_PREPARED
         if kept is None or len(kept) >= MOST or not _reset(connection):
             connection.close()
         else:
@@ -73,7 +66,7 @@ def install(engine: Engine) -> None:
 
 
 def _reset(connection: Any) -> bool:
-    """Make a connection like a new one, but for its prepared statements; return False where that is impossible."""
+    """Make a connection like a new one; return False where that is impossible."""
     if (
         connection.closed
         or connection.info.transaction_status != TransactionStatus.IDLE
@@ -83,7 +76,9 @@ def _reset(connection: Any) -> bool:
     connection._notice_handlers.clear()
     connection._notify_handlers.clear()
     with contextlib.suppress(psycopg.Error):
-        connection.execute(_RESET, prepare=False)
+        connection.execute("DISCARD ALL", prepare=False)
+        # psycopg forgets its statements only after a command that it may prepare.
+        connection._prepared.clear()
         # Settings of the database at the time it was opened, which a test may have changed and changed back.
         return connection.execute(_OWN_SETTINGS, prepare=False).fetchone() == (0,)
     return False
