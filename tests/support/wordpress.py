@@ -87,22 +87,28 @@ def source_folder() -> Path:
     return Path(os.environ.get("BRIDGE_WORDPRESS_DIR") or "/usr/share/wordpress")
 
 
-def require_wordpress() -> None:
+def newer_source_folder() -> Path:
+    """Return the folder of a newer WordPress, which `scripts/install-system.sh` installs."""
+    return Path("/usr/local/share/wordpress-6.5")
+
+
+def require_wordpress(source: Path) -> None:
     """Skip the test where PHP, MariaDB or WordPress is missing."""
     require("PHP", shutil.which("php") is not None, "no php found")
     modules = subprocess.run(["php", "-m"], capture_output=True, text=True, check=True).stdout.split()
     missing = [name for name in _EXTENSIONS if name not in modules]
     require("PHP", not missing, f"without {', '.join(missing)}")
     require("MariaDB", has_mariadb(), "no mariadbd found")
-    require("WordPress", (source_folder() / "wp-load.php").is_file(), f"no files in {source_folder()}")
+    require("WordPress", (source / "wp-load.php").is_file(), f"no files in {source}")
 
 
-def start_wordpress() -> WordPress:
-    """Start a new site with our plugin and the stand-in for WooCommerce active."""
-    require_wordpress()
+def start_wordpress(source: Path | None = None) -> WordPress:
+    """Start a new site with our plugin and the stand-in for WooCommerce active, from these files of WordPress."""
+    source = source or source_folder()
+    require_wordpress(source)
     mariadb = start_mariadb()
     site = new_folder("wordpress") / "site"
-    _copy_files(site)
+    _copy_files(source, site)
     return _install(site, mariadb, "wordpress")
 
 
@@ -140,10 +146,10 @@ def _install(site: Path, mariadb: MariaDb, database: str, **more: str) -> WordPr
     return found
 
 
-def _copy_files(site: Path) -> None:
+def _copy_files(source: Path, site: Path) -> None:
     """Copy WordPress, since it finds its folder by the real path of its files; link what is ours."""
     # Debian's package has links to libraries elsewhere, which are resolved.
-    shutil.copytree(source_folder(), site, ignore=shutil.ignore_patterns("wp-config.php", "wp-content", ".git"))
+    shutil.copytree(source, site, ignore=shutil.ignore_patterns("wp-config.php", "wp-content", ".git"))
     content = site / "wp-content"
     for name in ("plugins", "themes", "mu-plugins"):
         (content / name).mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from bridge.web.context import utcnow
 from tests.conftest import SECRET_KEY, make_config
 from tests.factories import add_shop
 from tests.support.service import Service
-from tests.support.wordpress import WordPress, start_wordpress, stop_wordpress
+from tests.support.wordpress import WordPress, newer_source_folder, source_folder, start_wordpress, stop_wordpress
 
 PLUGIN = "token-bridge/token-bridge.php"
 
@@ -84,10 +85,23 @@ def bridge(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     service.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that are marked `each_wordpress` on a newer WordPress as well."""
+    if "site" not in metafunc.fixturenames:
+        return
+    sources, ids = [source_folder()], [pytest.HIDDEN_PARAM]
+    if metafunc.definition.get_closest_marker("each_wordpress") and "BRIDGE_WORDPRESS_DIR" not in os.environ:
+        sources, ids = [*sources, newer_source_folder()], [*ids, "newer"]
+    metafunc.parametrize("site", sources, ids=ids, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def site() -> Iterator[WordPress]:
+def site(request: pytest.FixtureRequest) -> Iterator[WordPress]:
     """Return the site, without our plugin."""
-    site = start_wordpress()
+    site = start_wordpress(request.param)
+    if request.param != source_folder():
+        # The accounts of the service are those of the other site as well: IDs must not meet.
+        site.mariadb.run("ALTER TABLE wp_users AUTO_INCREMENT = 50000", "wordpress")
     yield site
     stop_wordpress(site)
 
@@ -146,6 +160,7 @@ def connect(site: WordPress, bridge: Bridge, **changes: Any) -> None:
     site.run(
         """global $wpdb;
         $wpdb->query("DELETE FROM {$wpdb->options} WHERE option_name LIKE '%transient%token_bridge%'");
+        delete_transient('token_bridge_paused');
         update_option('token_bridge_connection', $values, true);""",
         values=values,
     )

@@ -70,6 +70,7 @@ def funds(bridge, user):
     return balance["balance"], balance["held"]
 
 
+@pytest.mark.each_wordpress
 def test_real_use_is_charged(connected_site, bridge, user):
     answers, calls, _message = prompt(connected_site, user, "return [$ask('hello', fn() => [4, 6])];")
 
@@ -97,6 +98,7 @@ def test_without_tokens_the_provider_is_not_called(connected_site, bridge):
     assert "<" not in message
 
 
+@pytest.mark.each_wordpress
 @pytest.mark.parametrize("fault", ["new RuntimeException('broken', 500)", "new Exception('unreadable')"])
 def test_failed_prompts_cost_nothing(connected_site, bridge, user, fault):
     answers, calls, _message = prompt(

@@ -56,6 +56,7 @@ def checks(page):
     return {name: state for state, name in re.findall(r'<tr class="is-(\w+)" data-check="(\w+)">', page)}
 
 
+@pytest.mark.each_wordpress
 @pytest.mark.usefixtures("store_at_site")
 def test_code_connects_the_site_and_sends_its_users(new_site, bridge, new_code):
     user = new_site.add_user("buyer", "customer_of_shop")
@@ -145,6 +146,7 @@ def test_used_and_wrong_codes_are_explained(new_site, new_code, bridge):
     assert "cannot be reached" in notice(submit(new_site, "connect", code=f"http://127.0.0.1:1#{'2' * 26}"))
 
 
+@pytest.mark.each_wordpress
 @pytest.mark.usefixtures("store_at_site")
 def test_disconnecting_removes_webhooks_and_key(new_site, new_code):
     submit(new_site, "connect", code=new_code())

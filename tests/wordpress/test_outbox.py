@@ -44,6 +44,7 @@ def sold(number, customer, tokens, **more):
     return order(number, customer=customer, lines=[line(stamped=str(tokens))], email=f"{customer}@example.test", **more)
 
 
+@pytest.mark.each_wordpress
 def test_an_order_is_delivered_and_granted(connected_site, bridge):
     buyer = connected_site.add_user("outbox_buyer")
 

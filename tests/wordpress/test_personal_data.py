@@ -21,6 +21,7 @@ def person(active_site, bridge):
     return user
 
 
+@pytest.mark.each_wordpress
 @pytest.mark.usefixtures("person")
 def test_export_contains_profile_and_ledger(connected_site):
     found = connected_site.run(EXPORT, email="person@example.test")
@@ -39,6 +40,7 @@ def test_export_of_an_unknown_email_is_empty_and_an_outage_is_an_error(connected
     assert connected_site.run(ERASE, email="person@example.test")["error"] == "token_bridge_bridge_unreachable"
 
 
+@pytest.mark.each_wordpress
 def test_erasure_removes_the_person_at_the_bridge(connected_site, bridge):
     user = connected_site.add_user("erased")
     connected_site.run_background()

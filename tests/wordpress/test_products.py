@@ -42,6 +42,7 @@ def save(site, product, user=ADMIN, nonce="", **form):
     return site.run(SAVE, id=product, user=user, nonce=nonce, form=form, is_admin=True)
 
 
+@pytest.mark.each_wordpress
 def test_panel_stores_a_package(connected_site):
     product = add_product(connected_site)
 

@@ -45,6 +45,7 @@ def scheduled(site):
     return site.run("return array_keys(array_merge([], ...array_values(_get_cron_array())));")
 
 
+@pytest.mark.each_wordpress
 def test_uninstall_leaves_nothing(active_site, new_code):
     site = active_site
     # Removing it ends its connection, and the key of the other tests is still needed.

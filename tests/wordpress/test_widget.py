@@ -43,6 +43,7 @@ def users(active_site, bridge):
     return found
 
 
+@pytest.mark.each_wordpress
 def test_visitor_gets_a_link_to_sign_in(connected_site, pages):
     answer = connected_site.get(pages["shortcode"])
 
@@ -62,6 +63,7 @@ def test_each_user_sees_their_own_tokens(connected_site, bridge, pages, users, r
     assert not [number for number in others if number in text]
 
 
+@pytest.mark.each_wordpress
 def test_admin_sees_the_widget_of_the_alias_and_the_block(connected_site, pages):
     for name in ("alias", "block"):
         text = connected_site.get(pages[name], ADMIN).text
@@ -76,6 +78,7 @@ def test_a_role_reaches_the_bridge_with_the_widget(connected_site, bridge, pages
     assert bridge.call("GET", f"users/{users['editor']}").json()["roles"] == ["editor"]
 
 
+@pytest.mark.each_wordpress
 def test_balance_is_shown_inside_a_line(connected_site, bridge, users):
     path = add_page(connected_site, "You have [token_balance] now.", title="Line")
 

@@ -15,6 +15,8 @@ use TokenBridge\Outbox\Outbox;
 use TokenBridge\Outbox\Sender;
 use TokenBridge\Transfer\Transfer;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Prepares a site for this version: when the plugin is switched on, after an update, and each site of a network in its
  * first request.

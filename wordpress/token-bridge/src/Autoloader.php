@@ -7,6 +7,8 @@
 
 namespace TokenBridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Finds `TokenBridge\Widget\Block` in `src/Widget/Block.php`.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Feature {
 
 	/**

@@ -7,6 +7,8 @@
 
 namespace TokenBridge;
 
+defined( 'ABSPATH' ) || exit;
+
 use TokenBridge\Account\AccountScreen;
 use TokenBridge\Account\CreditsScreen;
 use TokenBridge\Account\MyAccountTab;
@@ -39,6 +41,7 @@ use TokenBridge\Orders\GrantNotes;
 use TokenBridge\Orders\LineStamp;
 use TokenBridge\Orders\MinimalCheckout;
 use TokenBridge\Orders\OrdersColumn;
+use TokenBridge\Outbox\Outbox;
 use TokenBridge\Privacy\Eraser;
 use TokenBridge\Privacy\Exporter;
 use TokenBridge\Products\ProductPanel;
@@ -80,6 +83,7 @@ final class Plugin {
 	 * Adds all hooks. Runs once, while WordPress loads its plugins.
 	 */
 	public function start(): void {
+		Outbox::register_table();
 		add_action( 'init', [ $this, 'load_translations' ] );
 		add_action( 'before_woocommerce_init', [ $this, 'declare_compatibility' ] );
 		foreach ( $this->features() as $feature ) {
@@ -88,7 +92,8 @@ final class Plugin {
 	}
 
 	public function load_translations(): void {
-		load_plugin_textdomain( 'token-bridge', false, dirname( plugin_basename( TOKEN_BRIDGE_FILE ) ) . '/languages' );
+		// The plugin brings its translations, also where it does not come from the directory.
+		load_plugin_textdomain( 'token-bridge', false, dirname( plugin_basename( TOKEN_BRIDGE_FILE ) ) . '/languages' ); // phpcs:ignore PluginCheck.CodeAnalysis.DiscouragedFunctions -- see above.
 	}
 
 	/**

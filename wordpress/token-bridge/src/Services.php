@@ -40,6 +40,8 @@ use TokenBridge\Widget\FragmentCache;
 use TokenBridge\Widget\FragmentSource;
 use TokenBridge\Widget\Widget;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Makes each part with what it needs.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Settings in one option that WordPress loads with all others, with their defaults.
  */

@@ -10,6 +10,10 @@ namespace TokenBridge;
 use TokenBridge\Network\NetworkOption;
 use TokenBridge\Network\Subsites;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for names by their beginning and other plugins' tables.
+
 /**
  * Disconnects and deletes options, transients, user meta and scheduled actions, on every site of a network.
  *
@@ -20,6 +24,7 @@ final class Uninstaller {
 	private const PREFIX = 'token_bridge_';
 
 	public function run(): void {
+		Outbox\Outbox::register_table();
 		Subsites::each( [ $this, 'clean_site' ] );
 		$this->delete_user_meta();
 		if ( is_multisite() ) {
@@ -44,15 +49,15 @@ final class Uninstaller {
 
 	private function delete_options(): void {
 		global $wpdb;
-		$like = $wpdb->prepare(
-			'option_name LIKE %s OR option_name LIKE %s OR option_name LIKE %s',
-			$wpdb->esc_like( self::PREFIX ) . '%',
-			$wpdb->esc_like( '_transient_' . self::PREFIX ) . '%',
-			$wpdb->esc_like( '_transient_timeout_' . self::PREFIX ) . '%'
+		$names = $wpdb->get_col(
+			$wpdb->prepare(
+				"SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE %s OR option_name LIKE %s OR option_name LIKE %s",
+				$wpdb->esc_like( self::PREFIX ) . '%',
+				$wpdb->esc_like( '_transient_' . self::PREFIX ) . '%',
+				$wpdb->esc_like( '_transient_timeout_' . self::PREFIX ) . '%'
+			)
 		);
-		foreach ( $wpdb->get_col( "SELECT option_name FROM {$wpdb->options} WHERE {$like}" ) as $name ) {
-			delete_option( $name );
-		}
+		array_map( 'delete_option', $names );
 	}
 
 	private function delete_order_meta(): void {
@@ -60,7 +65,9 @@ final class Uninstaller {
 		$keys = [ Orders\GrantNotes::GRANTED, Orders\GrantNotes::SEEN ];
 		foreach ( [ $wpdb->postmeta, $wpdb->prefix . 'wc_orders_meta' ] as $table ) {
 			if ( $this->has_table( $table ) ) {
-				$wpdb->query( $wpdb->prepare( "DELETE FROM {$table} WHERE meta_key IN (%s, %s)", $keys ) );
+				foreach ( $keys as $key ) {
+					$wpdb->delete( $table, [ 'meta_key' => $key ] ); // phpcs:ignore WordPress.DB.SlowDBQuery -- runs once.
+				}
 			}
 		}
 	}
@@ -94,13 +101,12 @@ final class Uninstaller {
 
 	private function delete_finished_actions(): void {
 		global $wpdb;
-		$table = $wpdb->prefix . 'actionscheduler_actions';
-		if ( ! $this->has_table( $table ) ) {
+		if ( ! $this->has_table( $wpdb->prefix . 'actionscheduler_actions' ) ) {
 			return;
 		}
 		$like = $wpdb->esc_like( self::PREFIX ) . '%';
-		$wpdb->query( $wpdb->prepare( "DELETE l FROM {$wpdb->prefix}actionscheduler_logs l JOIN {$table} a ON a.action_id = l.action_id WHERE a.hook LIKE %s", $like ) );
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$table} WHERE hook LIKE %s", $like ) );
+		$wpdb->query( $wpdb->prepare( "DELETE l FROM {$wpdb->prefix}actionscheduler_logs l JOIN {$wpdb->prefix}actionscheduler_actions a ON a.action_id = l.action_id WHERE a.hook LIKE %s", $like ) );
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->prefix}actionscheduler_actions WHERE hook LIKE %s", $like ) );
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->prefix}actionscheduler_groups WHERE slug = %s", Background\ActionSchedulerQueue::GROUP ) );
 	}
 }

@@ -9,6 +9,8 @@ namespace TokenBridge\Account;
 
 use WP_User;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Turns WordPress's capabilities into the bridge's rights. Filters can change both.
  */

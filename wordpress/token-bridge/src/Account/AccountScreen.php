@@ -12,6 +12,8 @@ use TokenBridge\Admin\PostHandler;
 use TokenBridge\Admin\Screen;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Shows people who work in WordPress their own tokens: summary, use of the last 30 days, and ways to buy.
  */
@@ -58,7 +60,7 @@ final class AccountScreen implements Screen {
 		$is_hidden = (bool) get_user_meta( $user->ID, self::HIDE_META, true );
 		if ( ! $is_hidden ) {
 			$widget_html = $this->services->widget()->usage_html( [ 'view' => 'summary' ] );
-			echo '<div class="token-bridge-panel">' . $widget_html . '</div>';
+			echo '<div class="token-bridge-panel">' . $widget_html . '</div>'; // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- HTML of Token Bridge, which escapes it.
 		}
 		$this->button( 'panel', $is_hidden ? __( 'Show usage panel', 'token-bridge' ) : __( 'Hide usage panel', 'token-bridge' ) );
 		if ( 'none' !== Access::of( $user ) ) {

@@ -12,6 +12,8 @@ use TokenBridge\Admin\PostHandler;
 use TokenBridge\Admin\Screen;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Leads to the console: users and balances, use, exceptions, packages and limits.
  */

@@ -13,6 +13,8 @@ use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Sentences;
 use TokenBridge\Widget\AccountMaker;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Prints the balance that this site draws on, its own use and cap, and how to unlink it.
  */

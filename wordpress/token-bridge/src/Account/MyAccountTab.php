@@ -11,6 +11,8 @@ use TokenBridge\Admin\PostHandler;
 use TokenBridge\Feature;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds "Tokens" with the widget, and the way to history and receipts.
  */
@@ -60,7 +62,7 @@ final class MyAccountTab implements Feature {
 
 	public function render(): void {
 		$widget_html = $this->services->widget()->usage_html( [] );
-		echo '<div class="token-bridge-tab">' . $widget_html . '</div>';
+		echo '<div class="token-bridge-tab">' . $widget_html . '</div>'; // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- HTML of Token Bridge, which escapes it.
 		if ( 'none' !== Access::of( wp_get_current_user() ) ) {
 			echo '<p><a class="button" href="' . esc_url( PostHandler::url( OpenPortal::ACTION ) ) . '">' . esc_html__( 'History, receipts and linked sites', 'token-bridge' ) . '</a></p>';
 		}

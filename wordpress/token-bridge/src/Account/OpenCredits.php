@@ -12,6 +12,8 @@ use TokenBridge\Admin\Notices;
 use TokenBridge\Admin\PostHandler;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends a person who works in the shop to the credits page of the console, signed in.
  */

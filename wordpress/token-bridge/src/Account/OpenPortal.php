@@ -12,6 +12,8 @@ use TokenBridge\Admin\Notices;
 use TokenBridge\Admin\PostHandler;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends a user to their own account at the bridge: history, purchases with receipts, linked sites, deletion.
  */

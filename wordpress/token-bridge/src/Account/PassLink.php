@@ -14,6 +14,8 @@ use TokenBridge\Users\Profile;
 use WP_Error;
 use WP_User;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Asks for a pass when a person clicks. A pass works once, for one minute.
  */

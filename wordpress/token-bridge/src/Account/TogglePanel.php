@@ -10,6 +10,8 @@ namespace TokenBridge\Account;
 use TokenBridge\Admin\Menu;
 use TokenBridge\Admin\PostHandler;
 
+defined( 'ABSPATH' ) || exit;
+
 final class TogglePanel extends PostHandler {
 
 	public function action(): string {

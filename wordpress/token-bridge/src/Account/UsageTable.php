@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Sentences;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Prints a user's use of the last 30 days, newest first.
  */

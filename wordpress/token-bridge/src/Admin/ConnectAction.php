@@ -9,6 +9,8 @@ namespace TokenBridge\Admin;
 
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Runs one function and returns to the page with a message.
  */

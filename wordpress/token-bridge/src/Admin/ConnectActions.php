@@ -14,6 +14,8 @@ use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Connects, repairs and disconnects the site.
  */

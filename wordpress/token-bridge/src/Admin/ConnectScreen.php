@@ -14,6 +14,8 @@ use TokenBridge\Network\Rights;
 use TokenBridge\Services;
 use TokenBridge\Transfer\Progress;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Connects the site, shows whether everything works, and disconnects it.
  */

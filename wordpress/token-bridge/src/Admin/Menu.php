@@ -9,6 +9,8 @@ namespace TokenBridge\Admin;
 
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds the menu "Token Bridge" with its pages.
  */

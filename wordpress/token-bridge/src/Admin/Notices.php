@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Admin;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Notices {
 
 	private const SECONDS = 300;

@@ -9,6 +9,8 @@ namespace TokenBridge\Admin;
 
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Checks nonce and capability before anything else, then handles the request and returns to a page.
  *
@@ -46,7 +48,7 @@ abstract class PostHandler implements Feature {
 			wp_die( esc_html__( 'You are not allowed to do this.', 'token-bridge' ), 403 );
 		}
 		// The console is on another host, whose address comes from the connection and never from the request.
-		wp_redirect( $this->handle() );
+		wp_redirect( $this->handle() ); // phpcs:ignore WordPress.Security.SafeRedirect -- see above.
 		exit;
 	}
 

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Admin;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Screen {
 
 	/**

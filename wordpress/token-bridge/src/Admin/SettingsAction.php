@@ -11,6 +11,8 @@ use TokenBridge\Connection\Deliveries;
 use TokenBridge\Connection\Sentences;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 final class SettingsAction extends PostHandler {
 
 	/** @var Settings */

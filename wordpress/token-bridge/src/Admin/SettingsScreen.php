@@ -9,6 +9,8 @@ namespace TokenBridge\Admin;
 
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Switches of the plugin, each with what it does.
  */

@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Feature;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds the abilities `token-bridge/quote` and `token-bridge/balance` for the current user (WordPress 6.9 and newer).
  */

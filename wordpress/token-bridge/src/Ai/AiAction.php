@@ -12,6 +12,8 @@ use TokenBridge\Admin\Notices;
 use TokenBridge\Admin\PostHandler;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 final class AiAction extends PostHandler {
 
 	private const TEXTS = [ 'ai_unknown_module', 'ai_site_user', 'ai_default_output', 'ai_image_tokens' ];

@@ -12,6 +12,8 @@ use TokenBridge\Metering\Hold;
 use TokenBridge\Metering\Meter;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Holds tokens before a prompt, captures its real cost after it, and releases the hold of a prompt that fails.
  */
@@ -90,7 +92,8 @@ final class AiMeter {
 			return $hold;
 		}
 		if ( $hold->is_refused() ) {
-			throw TokensUsedUp::because( wp_strip_all_tags( $hold->message() ), $hold->purchase_url() );
+			$refusal = TokensUsedUp::because( wp_strip_all_tags( $hold->message() ), $hold->purchase_url() );
+			throw $refusal;
 		}
 		return $this->without_answer( $hold );
 	}

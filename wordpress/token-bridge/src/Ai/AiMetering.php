@@ -12,6 +12,8 @@ use TokenBridge\Feature;
 use TokenBridge\Services;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Meters every feature that uses the AI client of WordPress 7.0 and newer, without a change of its code.
  *

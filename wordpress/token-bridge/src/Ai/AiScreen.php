@@ -13,6 +13,8 @@ use TokenBridge\Admin\PostHandler;
 use TokenBridge\Admin\Screen;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Meters the AI features of WordPress: the switch, modules of callers, prices, and what is not metered.
  */

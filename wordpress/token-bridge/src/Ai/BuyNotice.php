@@ -10,6 +10,8 @@ namespace TokenBridge\Ai;
 use TokenBridge\Feature;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds a notice with "Buy tokens" to the block editor when an AI feature there was refused for lack of tokens.
  */

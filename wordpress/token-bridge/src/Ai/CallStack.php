@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Ai;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Reads from the call stack which builders run, which ability asked, and which plugin made the call.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Ai;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Remembers which plugins called the AI client, and which called a provider without it.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Ai;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Counts what is known before a provider is called: the length of the prompt and the largest output.
  */

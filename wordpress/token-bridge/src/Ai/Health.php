@@ -9,6 +9,8 @@ namespace TokenBridge\Ai;
 
 use TokenBridge\Connection\CheckResult;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Checks that WordPress's own AI client runs, and lists plugins that do not use it.
  */

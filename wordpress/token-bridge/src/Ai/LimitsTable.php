@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Sentences;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Prints what each role of this site may use for free, by module. Changes are made in the console.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Ai;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Reads and writes lines such as "image_generation = 1500".
  */

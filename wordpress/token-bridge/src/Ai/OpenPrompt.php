@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Ai;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * A hold and the objects by which its prompt is recognized. IDs of objects are reused, so the objects are kept.
  */

@@ -9,6 +9,8 @@ namespace TokenBridge\Ai;
 
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * The person who asked pays, unless the owner chose an account of the site or made the module free.
  */

@@ -9,6 +9,8 @@ namespace TokenBridge\Ai;
 
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Tokens of the store for tokens of a model: per 1,000 input and output, or for each image, sound or video.
  */

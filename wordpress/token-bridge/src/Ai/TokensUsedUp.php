@@ -9,6 +9,8 @@ namespace TokenBridge\Ai;
 
 use WordPress\AiClient\Providers\Http\Exception\ClientException;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Ends a prompt before the provider is called. WordPress's builder turns it into an error with status 402.
  */

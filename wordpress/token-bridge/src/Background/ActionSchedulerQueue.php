@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Background;
 
+defined( 'ABSPATH' ) || exit;
+
 final class ActionSchedulerQueue implements Queue {
 
 	public const GROUP = 'token-bridge';

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Background;
 
+defined( 'ABSPATH' ) || exit;
+
 final class CronQueue implements Queue {
 
 	public function add( string $action, array $arguments = [], int $delay_seconds = 0 ): void {

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Background;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Queue {
 
 	/**

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Bridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * After one call without a usable response, answers at once for a minute, so that pages of the site stay fast.
  *

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Bridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends requests with WordPress's own HTTP functions, so that proxies and filters of the site apply.
  */
@@ -31,7 +33,7 @@ final class HttpTransport implements Transport {
 	}
 
 	public function send( Request $request ): Answer {
-		$response = wp_remote_request( $this->url . $request->path, $this->arguments( $request ) );
+		$response = wp_remote_request( $this->url . $request->path, KeptConnection::with( $this->arguments( $request ) ) );
 		if ( is_wp_error( $response ) ) {
 			return Answer::none( Answer::UNREACHABLE, $response->get_error_message() );
 		}

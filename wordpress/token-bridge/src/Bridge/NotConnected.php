@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Bridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends nothing, so that callers need not check whether the site is connected.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Bridge;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Method, path, body and headers; the address and the access key are the transport's.
  */

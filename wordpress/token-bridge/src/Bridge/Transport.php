@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Bridge;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Transport {
 
 	/**

@@ -12,6 +12,8 @@ use TokenBridge\Services;
 use TokenBridge\Transfer\Progress;
 use WP_CLI;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Connects this site to Token Bridge and shows whether everything works.
  */

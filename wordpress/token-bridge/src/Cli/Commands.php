@@ -10,6 +10,8 @@ namespace TokenBridge\Cli;
 use TokenBridge\Feature;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds `wp token-bridge` where WP-CLI runs.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 final class CheckResult {
 
 	public const OK      = 'ok';

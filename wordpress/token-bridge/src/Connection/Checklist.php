@@ -12,6 +12,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Transfer\Progress;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Checks the connection from this side. The first failing check ends with what to do.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * The one-time code of the console's page "Connect a WordPress site". It contains the bridge's address.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * What the site received when it was connected. Immutable.
  */

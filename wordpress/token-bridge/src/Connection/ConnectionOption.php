@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * The connection in an option that WordPress loads with all others, so reading it makes no query.
  */

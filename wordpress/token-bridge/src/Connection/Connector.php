@@ -12,6 +12,8 @@ use TokenBridge\Bridge\HttpTransport;
 use TokenBridge\Bridge\Request;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Trades a one-time code for an access key. Returns a `WP_Error` with a sentence for people if that fails.
  */

@@ -12,6 +12,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Brings webhooks and bridge in line with the setting: webhooks beside the plugin's own deliveries, or those alone.
  */

@@ -7,12 +7,17 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for a row that only one request may insert.
+
 /**
  * A lock in the options table, whose unique index lets one of two requests in. It ends by itself after two minutes.
  */
 final class Lock {
 
-	private const SECONDS = 120;
+	/** Seconds after which a lock ends that was not freed. */
+	public const SECONDS = 120;
 
 	/** @var string */
 	private $name;

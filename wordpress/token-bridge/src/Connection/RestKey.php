@@ -11,6 +11,10 @@ use TokenBridge\Bridge\Answer;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for WooCommerce's keys.
+
 /**
  * Creates a REST key in WooCommerce, hands it to the bridge, and removes it again.
  */

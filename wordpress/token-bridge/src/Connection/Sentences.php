@@ -9,6 +9,8 @@ namespace TokenBridge\Connection;
 
 use TokenBridge\Bridge\Answer;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Says what failed, why, and what to do next, for people who set the site up.
  */

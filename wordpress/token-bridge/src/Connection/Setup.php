@@ -13,6 +13,8 @@ use TokenBridge\Events\EventEndpoint;
 use TokenBridge\Outbox\Outbox;
 use TokenBridge\Transfer\Transfer;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Creates webhooks, REST access and the event endpoint, begins the transfer, and undoes it all.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Creates, lists and deletes the webhooks that deliver to the bridge.
  */

@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Subscribes this site to events, and ends the subscription.
  */

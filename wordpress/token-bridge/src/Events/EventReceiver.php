@@ -12,6 +12,8 @@ use TokenBridge\Feature;
 use WP_REST_Request;
 use WP_REST_Response;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Turns signed events into actions: `token_bridge_event`, `token_bridge_exhausted`, `token_bridge_replenished`.
  */
@@ -88,7 +90,7 @@ final class EventReceiver implements Feature {
 			do_action( 'token_bridge_balance_changed', $user_id );
 		}
 		if ( isset( self::ACTIONS[ $type ] ) ) {
-			do_action( self::ACTIONS[ $type ], $user_id, $data );
+			do_action( self::ACTIONS[ $type ], $user_id, $data ); // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- all begin with token_bridge_.
 		}
 		do_action( 'token_bridge_event', $type, $data, $id );
 	}

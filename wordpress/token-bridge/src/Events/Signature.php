@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Events;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Verifies the signature of Standard Webhooks.
  */

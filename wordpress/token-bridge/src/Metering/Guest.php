@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Metering;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Names a visitor by a random ID in a signed cookie of this site.
  */

@@ -12,6 +12,8 @@ use TokenBridge\Feature;
 use TokenBridge\Outbox\CallDelivery;
 use TokenBridge\Outbox\Outbox;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Counts what a visitor used for free toward the free limits of the user they sign in as, and ends their cookie.
  *

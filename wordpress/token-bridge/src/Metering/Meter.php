@@ -14,6 +14,8 @@ use TokenBridge\Connection\Connection;
 use TokenBridge\Outbox\CallDelivery;
 use TokenBridge\Outbox\Outbox;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Quotes, spends, holds, captures, releases and refunds, with an idempotency key for each call.
  *

@@ -10,6 +10,8 @@ namespace TokenBridge\Metering;
 use TokenBridge\Bridge\Answer;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Done, refused, failed, or unknown because no answer came.
  *

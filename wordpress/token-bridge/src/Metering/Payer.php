@@ -10,6 +10,8 @@ namespace TokenBridge\Metering;
 use TokenBridge\Connection\Connection;
 use TokenBridge\Users\Profile;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Names a user or guest in requests to the bridge.
  */

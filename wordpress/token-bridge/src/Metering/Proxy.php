@@ -12,6 +12,8 @@ use TokenBridge\Feature;
 use TokenBridge\Services;
 use WP_REST_Request;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Quotes and spends for scripts of this site, for the person who sends the request and for no other.
  *

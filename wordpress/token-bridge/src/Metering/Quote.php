@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Metering;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Quote extends Outcome {
 
 	/**

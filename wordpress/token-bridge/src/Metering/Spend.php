@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Metering;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Spend extends Outcome {
 
 	/**

@@ -9,6 +9,8 @@ namespace TokenBridge\Network;
 
 use TokenBridge\Products\TokenAmount;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Cap {
 
 	/**

@@ -15,6 +15,8 @@ use TokenBridge\Outbox\Sender;
 use TokenBridge\Outbox\UserDelivery;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Links new subsites in the background, disconnects deleted ones, and reports deleted users to each store they had.
  */
@@ -38,9 +40,8 @@ final class Lifecycle implements Feature {
 		}
 		add_action( 'wp_initialize_site', [ $this, 'schedule' ], 200 );
 		add_action( self::JOIN, [ $this, 'join' ], 10, 2 );
-		// WordPress drops the tables at 10.
+		// WordPress drops the tables at 10, with that of the outbox.
 		add_action( 'wp_uninitialize_site', [ $this, 'disconnect' ], 5 );
-		add_filter( 'wpmu_drop_tables', [ $this, 'add_table' ], 10, 2 );
 		add_action( 'wpmu_delete_user', [ $this, 'report_deleted' ] );
 	}
 
@@ -80,18 +81,6 @@ final class Lifecycle implements Feature {
 				}
 			}
 		);
-	}
-
-	/**
-	 * Adds the table of the outbox to those that WordPress drops with a site.
-	 *
-	 * @param string[] $tables The tables.
-	 * @param int      $id     The site.
-	 * @return string[]
-	 */
-	public function add_table( array $tables, $id ): array {
-		$tables['token_bridge_outbox'] = Outbox::table_of( (int) $id );
-		return $tables;
 	}
 
 	/**

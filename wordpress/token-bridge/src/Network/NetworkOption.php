@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Network;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Settings that only an admin of the network changes. They are read on their own pages and in background tasks only.
  */

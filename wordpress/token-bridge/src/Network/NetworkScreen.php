@@ -13,6 +13,8 @@ use TokenBridge\Admin\Notices;
 use TokenBridge\Admin\PostHandler;
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Lets an admin of the network choose the account that pays, the subsites that take part, and their caps.
  */

@@ -16,6 +16,8 @@ use TokenBridge\Services;
 use TokenBridge\Users\Profile;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Links subsites to one account of the store of the main site.
  *

@@ -10,6 +10,8 @@ namespace TokenBridge\Network;
 use TokenBridge\Connection\Connection;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Keeps the connection of a subsite in the hands of the network's admins where they want that.
  */

@@ -12,6 +12,8 @@ use TokenBridge\Admin\PostHandler;
 use TokenBridge\Connection\Sentences;
 use WP_User;
 
+defined( 'ABSPATH' ) || exit;
+
 final class SaveNetwork extends PostHandler {
 
 	/** @var Pool */

@@ -11,6 +11,8 @@ use TokenBridge\Admin\Notices;
 use TokenBridge\Admin\PostHandler;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Links, unlinks and caps the subsites of one page of the list.
  */

@@ -10,6 +10,8 @@ namespace TokenBridge\Network;
 use TokenBridge\Connection\Connection;
 use TokenBridge\Connection\ConnectionOption;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * A site with its connection, as the page of the network shows it.
  */

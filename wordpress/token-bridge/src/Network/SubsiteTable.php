@@ -9,6 +9,8 @@ namespace TokenBridge\Network;
 
 use TokenBridge\Admin\PostHandler;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * One page of subsites in a form: which take part, what they used this month, and their caps.
  */

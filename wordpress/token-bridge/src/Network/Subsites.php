@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Network;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Runs code in the context of sites of the network; without a network there is only this site.
  */

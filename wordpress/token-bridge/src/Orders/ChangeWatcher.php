@@ -13,6 +13,8 @@ use TokenBridge\Feature;
 use TokenBridge\Outbox\Outbox;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Puts each changed order and product into the outbox: what WooCommerce's webhooks report, and what they leave out.
  */

@@ -12,6 +12,8 @@ use TokenBridge\Products\Packages;
 use TokenBridge\Settings;
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Lets WooCommerce complete a paid order whose lines are all virtual token packages, as it does for downloads.
  */

@@ -10,6 +10,8 @@ namespace TokenBridge\Orders;
 use TokenBridge\Feature;
 use WC_Order;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Notes on an order that tokens were granted or reversed, and how many it has granted in all.
  */

@@ -13,6 +13,8 @@ use TokenBridge\Products\Packages;
 use WC_Order_Item_Product;
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Writes what a unit grants on each new order line of a package or plan, so that later edits of the product change no
  * order.

@@ -11,6 +11,8 @@ use TokenBridge\Feature;
 use TokenBridge\Products\Packages;
 use TokenBridge\Settings;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Asks for no street and no phone if the cart holds nothing but virtual token packages, in both kinds of checkout.
  */

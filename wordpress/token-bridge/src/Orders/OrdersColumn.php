@@ -11,6 +11,8 @@ use TokenBridge\Feature;
 use TokenBridge\Products\Packages;
 use WC_Order;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds a column "Tokens" and a filter to WooCommerce's orders, in own tables (HPOS) and in posts.
  */
@@ -74,7 +76,7 @@ final class OrdersColumn implements Feature {
 	 */
 	public function apply_filter( $arguments ) {
 		if ( $this->is_filtered() ) {
-			$arguments['meta_query']   = (array) ( $arguments['meta_query'] ?? [] );
+			$arguments['meta_query']   = (array) ( $arguments['meta_query'] ?? [] ); // phpcs:ignore WordPress.DB.SlowDBQuery -- one page of the admin, on demand.
 			$arguments['meta_query'][] = [
 				'key'     => GrantNotes::GRANTED,
 				'value'   => 0,
@@ -95,7 +97,7 @@ final class OrdersColumn implements Feature {
 	}
 
 	private function is_filtered(): bool {
-		return 'granted' === sanitize_key( $_GET[ self::FILTER ] ?? '' );
+		return 'granted' === sanitize_key( $_GET[ self::FILTER ] ?? '' ); // phpcs:ignore WordPress.Security.NonceVerification -- only filters a list.
 	}
 
 	/**

@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Answer;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends a capture, release, refund, grant or sign-in of a guest with its idempotency key, so it counts once whatever happened before.
  */

@@ -9,6 +9,8 @@ namespace TokenBridge\Outbox;
 
 use TokenBridge\Bridge\Answer;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Delivery {
 
 	/**

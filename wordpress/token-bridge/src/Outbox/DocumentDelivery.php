@@ -10,6 +10,8 @@ namespace TokenBridge\Outbox;
 use TokenBridge\Bridge\Answer;
 use TokenBridge\Connection\Connection;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * The same documents, headers and signature as a webhook of WooCommerce, to the same address.
  *

@@ -7,6 +7,10 @@
 
 namespace TokenBridge\Outbox;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for this table, and a cache of its rows would be wrong.
+
 /**
  * A table with one row for each subject that changed. A row stays until the bridge has answered with success.
  *
@@ -23,12 +27,21 @@ final class Outbox {
 	private const MAX_PAUSE = HOUR_IN_SECONDS;
 
 	/**
+	 * Names the table to WordPress, which then adds the prefix of each site and drops it with a deleted site.
+	 */
+	public static function register_table(): void {
+		global $wpdb;
+		$wpdb->tables[]            = self::TABLE;
+		$wpdb->token_bridge_outbox = $wpdb->prefix . self::TABLE;
+	}
+
+	/**
 	 * Creates the table; harmless if it exists.
 	 */
 	public static function create_table(): void {
 		global $wpdb;
 		$wpdb->query(
-			'CREATE TABLE IF NOT EXISTS ' . self::table() . " (
+			"CREATE TABLE IF NOT EXISTS {$wpdb->token_bridge_outbox} (
 				id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
 				topic VARCHAR(40) NOT NULL,
 				subject VARCHAR(100) NOT NULL,
@@ -45,7 +58,7 @@ final class Outbox {
 
 	public static function drop_table(): void {
 		global $wpdb;
-		$wpdb->query( 'DROP TABLE IF EXISTS ' . self::table() );
+		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->token_bridge_outbox}" );
 	}
 
 	/**
@@ -57,8 +70,8 @@ final class Outbox {
 		global $wpdb;
 		$wpdb->query(
 			$wpdb->prepare(
-				'INSERT INTO ' . self::table() . ' (topic, subject, payload, due_at, created_at) VALUES (%s, %s, %s, %d, %d)
-				ON DUPLICATE KEY UPDATE version = version + 1, payload = VALUES(payload), due_at = LEAST(due_at, VALUES(due_at))',
+				"INSERT INTO {$wpdb->token_bridge_outbox} (topic, subject, payload, due_at, created_at) VALUES (%s, %s, %s, %d, %d)
+				ON DUPLICATE KEY UPDATE version = version + 1, payload = VALUES(payload), due_at = LEAST(due_at, VALUES(due_at))",
 				$topic,
 				$subject,
 				null === $payload ? '' : (string) wp_json_encode( $payload ),
@@ -75,8 +88,10 @@ final class Outbox {
 	 */
 	public function due( int $limit ): array {
 		global $wpdb;
-		$sql  = 'SELECT * FROM ' . self::table() . ' WHERE due_at <= %d ORDER BY id LIMIT %d';
-		$rows = $wpdb->get_results( $wpdb->prepare( $sql, time(), $limit ), ARRAY_A );
+		$rows = $wpdb->get_results(
+			$wpdb->prepare( "SELECT * FROM {$wpdb->token_bridge_outbox} WHERE due_at <= %d ORDER BY id LIMIT %d", time(), $limit ),
+			ARRAY_A
+		);
 		return array_map( [ Row::class, 'read' ], (array) $rows );
 	}
 
@@ -86,7 +101,7 @@ final class Outbox {
 	public function remove( Row $row ): void {
 		global $wpdb;
 		$wpdb->delete(
-			self::table(),
+			$wpdb->token_bridge_outbox,
 			[
 				'id'      => $row->id,
 				'version' => $row->version,
@@ -104,8 +119,9 @@ final class Outbox {
 			return;
 		}
 		$pause = min( self::MAX_PAUSE, 15 * 2 ** min( $row->attempts, 10 ) );
-		$sql   = 'UPDATE ' . self::table() . ' SET attempts = attempts + 1, due_at = %d WHERE id = %d';
-		$wpdb->query( $wpdb->prepare( $sql, time() + $pause, $row->id ) );
+		$wpdb->query(
+			$wpdb->prepare( "UPDATE {$wpdb->token_bridge_outbox} SET attempts = attempts + 1, due_at = %d WHERE id = %d", time() + $pause, $row->id )
+		);
 	}
 
 	/**
@@ -113,30 +129,17 @@ final class Outbox {
 	 */
 	public function next_in(): ?int {
 		global $wpdb;
-		$due = $wpdb->get_var( 'SELECT MIN(due_at) FROM ' . self::table() );
+		$due = $wpdb->get_var( "SELECT MIN(due_at) FROM {$wpdb->token_bridge_outbox}" );
 		return null === $due ? null : max( 0, (int) $due - time() );
 	}
 
 	public function count(): int {
 		global $wpdb;
-		return (int) $wpdb->get_var( 'SELECT COUNT(*) FROM ' . self::table() );
+		return (int) $wpdb->get_var( "SELECT COUNT(*) FROM {$wpdb->token_bridge_outbox}" );
 	}
 
 	public function clear(): void {
 		global $wpdb;
-		$wpdb->query( 'DELETE FROM ' . self::table() );
-	}
-
-	/**
-	 * Returns the name of the table of a site of the network.
-	 */
-	public static function table_of( int $site_id ): string {
-		global $wpdb;
-		return $wpdb->get_blog_prefix( $site_id ) . self::TABLE;
-	}
-
-	private static function table(): string {
-		global $wpdb;
-		return $wpdb->prefix . self::TABLE;
+		$wpdb->query( "DELETE FROM {$wpdb->token_bridge_outbox}" );
 	}
 }

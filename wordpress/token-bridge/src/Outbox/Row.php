@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Outbox;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Row {
 
 	/** @var int */

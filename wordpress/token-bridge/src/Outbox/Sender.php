@@ -8,8 +8,11 @@
 namespace TokenBridge\Outbox;
 
 use TokenBridge\Background\Queues;
+use TokenBridge\Background\Watchdog;
 use TokenBridge\Connection\Lock;
 use TokenBridge\Feature;
+
+defined( 'ABSPATH' ) || exit;
 
 /**
  * Sends what waits in the outbox, in the background, until each row was accepted.
@@ -70,6 +73,7 @@ final class Sender implements Feature {
 			return;
 		}
 		try {
+			$this->watch();
 			$is_away = $this->send_due();
 		} finally {
 			$lock->free();
@@ -78,6 +82,15 @@ final class Sender implements Feature {
 		if ( null !== $next ) {
 			// An argument that differs each time, because WP-Cron takes no second event with equal arguments.
 			Queues::best()->add( self::ACTION, [ time() ], $is_away ? self::PAUSE_SECONDS : $next );
+		}
+	}
+
+	/**
+	 * Schedules a run for the case that this one is killed, if there is anything to send.
+	 */
+	private function watch(): void {
+		if ( null !== $this->outbox->next_in() ) {
+			Watchdog::watch( self::ACTION );
 		}
 	}
 

@@ -12,6 +12,8 @@ use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Users\Profile;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Sends a user's profile with all roles, or erases a user who was deleted.
  */

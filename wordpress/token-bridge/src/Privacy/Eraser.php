@@ -13,6 +13,8 @@ use TokenBridge\Feature;
 use TokenBridge\Services;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Erases a person at the bridge when WordPress erases their personal data. The books stay, without a name.
  */

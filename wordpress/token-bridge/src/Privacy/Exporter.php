@@ -13,6 +13,8 @@ use TokenBridge\Feature;
 use TokenBridge\Services;
 use WP_Error;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds what the bridge holds about a person to WordPress's export of personal data.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Products;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Tokens per unit, or tokens per month for a number of months.
  */

@@ -10,6 +10,8 @@ namespace TokenBridge\Products;
 use TokenBridge\Settings;
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Finds settings of product and shop by which buyers would wait for their tokens.
  */

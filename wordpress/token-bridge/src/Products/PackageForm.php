@@ -9,6 +9,8 @@ namespace TokenBridge\Products;
 
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Stores what was typed, if it is clear; keeps the stored value and names the fault otherwise.
  */

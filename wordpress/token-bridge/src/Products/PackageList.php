@@ -9,6 +9,10 @@ namespace TokenBridge\Products;
 
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for a page of IDs without the posts.
+
 /**
  * The packages of all products in pages, in the order of the products' IDs.
  */
@@ -32,7 +36,15 @@ final class PackageList {
 	 */
 	public function count(): int {
 		global $wpdb;
-		return (int) $wpdb->get_var( "SELECT COUNT(DISTINCT p.ID) FROM {$wpdb->posts} p {$this->marked()}" );
+		return (int) $wpdb->get_var(
+			$wpdb->prepare(
+				"SELECT COUNT(DISTINCT p.ID) FROM {$wpdb->posts} p
+				JOIN {$wpdb->postmeta} m ON m.post_id = p.ID AND m.meta_key IN (%s, %s) AND m.meta_value IN ('yes', '1', 'true', 'on')
+				WHERE p.post_type = 'product' AND p.post_status NOT IN ('trash', 'auto-draft')",
+				Packages::FLAG,
+				Packages::THEIR_FLAG
+			)
+		);
 	}
 
 	/**
@@ -42,8 +54,18 @@ final class PackageList {
 	 */
 	public function next( int $after_id, int $limit ): array {
 		global $wpdb;
-		$sql = "SELECT DISTINCT p.ID FROM {$wpdb->posts} p {$this->marked()} AND p.ID > %d ORDER BY p.ID LIMIT %d";
-		return array_map( 'intval', $wpdb->get_col( $wpdb->prepare( $sql, $after_id, $limit ) ) );
+		$ids = $wpdb->get_col(
+			$wpdb->prepare(
+				"SELECT DISTINCT p.ID FROM {$wpdb->posts} p
+				JOIN {$wpdb->postmeta} m ON m.post_id = p.ID AND m.meta_key IN (%s, %s) AND m.meta_value IN ('yes', '1', 'true', 'on')
+				WHERE p.post_type = 'product' AND p.post_status NOT IN ('trash', 'auto-draft') AND p.ID > %d ORDER BY p.ID LIMIT %d",
+				Packages::FLAG,
+				Packages::THEIR_FLAG,
+				$after_id,
+				$limit
+			)
+		);
+		return array_map( 'intval', $ids );
 	}
 
 	/**
@@ -85,15 +107,5 @@ final class PackageList {
 			'tokens' => $package->tokens,
 			'months' => $package->months,
 		];
-	}
-
-	private function marked(): string {
-		global $wpdb;
-		return $wpdb->prepare(
-			"JOIN {$wpdb->postmeta} m ON m.post_id = p.ID AND m.meta_key IN (%s, %s) AND m.meta_value IN ('yes', '1', 'true', 'on')
-			WHERE p.post_type = 'product' AND p.post_status NOT IN ('trash', 'auto-draft')",
-			Packages::FLAG,
-			Packages::THEIR_FLAG
-		);
 	}
 }

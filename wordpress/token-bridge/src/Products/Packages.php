@@ -9,6 +9,8 @@ namespace TokenBridge\Products;
 
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Reads packages and plans from products, and from the AI Power plugin's fields where ours are empty.
  */

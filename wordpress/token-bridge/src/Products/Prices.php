@@ -10,6 +10,8 @@ namespace TokenBridge\Products;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * What one unit of each operation costs, kept for ten minutes, to tell how far an amount of tokens goes.
  */

@@ -10,6 +10,8 @@ namespace TokenBridge\Products;
 use TokenBridge\Feature;
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds "This is a token package" and the amounts to simple and variable products and to variations.
  */

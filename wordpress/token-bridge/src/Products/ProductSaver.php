@@ -10,6 +10,8 @@ namespace TokenBridge\Products;
 use TokenBridge\Feature;
 use WC_Product;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Takes the fields from WooCommerce's forms for products and variations, after checking nonce and capability itself.
  */

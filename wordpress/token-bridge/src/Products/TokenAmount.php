@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Products;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * A whole, positive number of tokens as people type it: "5000", "5,000", "5 000".
  */

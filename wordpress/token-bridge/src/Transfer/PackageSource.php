@@ -9,6 +9,8 @@ namespace TokenBridge\Transfer;
 
 use TokenBridge\Products\PackageList;
 
+defined( 'ABSPATH' ) || exit;
+
 final class PackageSource implements Source {
 
 	/** Products in a page; each may have many variations. */

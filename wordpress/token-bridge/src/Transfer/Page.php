@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Transfer;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Items to send and the ID after which the next page begins.
  */

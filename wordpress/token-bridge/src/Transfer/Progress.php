@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Transfer;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * How many users and packages were sent, stored in an option.
  */

@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Transfer;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Source {
 
 	/**

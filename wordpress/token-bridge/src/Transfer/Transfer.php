@@ -9,12 +9,15 @@ namespace TokenBridge\Transfer;
 
 use TokenBridge\Background\Queue;
 use TokenBridge\Background\Queues;
+use TokenBridge\Background\Watchdog;
 use TokenBridge\Bridge\Answer;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 use TokenBridge\Connection\Lock;
 use TokenBridge\Connection\Sentences;
 use TokenBridge\Feature;
+
+defined( 'ABSPATH' ) || exit;
 
 /**
  * Sends all users and packages in the background, page by page, and continues after interruptions.
@@ -90,6 +93,9 @@ final class Transfer implements Feature {
 
 	private function send_pages( Progress $progress ): void {
 		$until = microtime( true ) + self::RUN_SECONDS;
+		if ( Progress::RUNNING === $progress->state() ) {
+			Watchdog::watch( self::ACTION );
+		}
 		while ( Progress::RUNNING === $progress->state() ) {
 			$is_sent = $this->send_page( $progress, (string) $progress->current() );
 			$progress->save();

@@ -9,6 +9,8 @@ namespace TokenBridge\Transfer;
 
 use TokenBridge\Users\UserList;
 
+defined( 'ABSPATH' ) || exit;
+
 final class UserSource implements Source {
 
 	private const LIMIT = 500;

@@ -11,6 +11,8 @@ use TokenBridge\Feature;
 use TokenBridge\Outbox\CallDelivery;
 use TokenBridge\Outbox\Outbox;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Lets memberships, courses and others grant tokens: `do_action( 'token_bridge_grant', $user_id, $tokens, $key, $reason )`.
  *

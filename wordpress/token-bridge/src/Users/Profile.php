@@ -9,6 +9,8 @@ namespace TokenBridge\Users;
 
 use WP_User;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Profile {
 
 	/** The bridge's longest name. */

@@ -7,6 +7,10 @@
 
 namespace TokenBridge\Users;
 
+defined( 'ABSPATH' ) || exit;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- WordPress has no functions for a page of IDs without the users.
+
 /**
  * The users of this site (in a network: its members) in pages, in the order of their IDs.
  */
@@ -17,7 +21,9 @@ final class UserList {
 	 */
 	public function count(): int {
 		global $wpdb;
-		return (int) $wpdb->get_var( "SELECT COUNT(*) FROM {$wpdb->users} u {$this->members()}" );
+		return (int) $wpdb->get_var(
+			$wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->users} u JOIN {$wpdb->usermeta} m ON m.user_id = u.ID AND m.meta_key = %s", $this->key() )
+		);
 	}
 
 	/**
@@ -27,8 +33,15 @@ final class UserList {
 	 */
 	public function next( int $after_id, int $limit ): array {
 		global $wpdb;
-		$sql = "SELECT u.ID FROM {$wpdb->users} u {$this->members()} WHERE u.ID > %d ORDER BY u.ID LIMIT %d";
-		$ids = array_map( 'intval', $wpdb->get_col( $wpdb->prepare( $sql, $after_id, $limit ) ) );
+		$ids = $wpdb->get_col(
+			$wpdb->prepare(
+				"SELECT u.ID FROM {$wpdb->users} u JOIN {$wpdb->usermeta} m ON m.user_id = u.ID AND m.meta_key = %s
+				WHERE u.ID > %d ORDER BY u.ID LIMIT %d",
+				$this->key(),
+				$after_id,
+				$limit
+			)
+		);
 		if ( ! $ids ) {
 			return [];
 		}
@@ -36,18 +49,18 @@ final class UserList {
 			[ Profile::class, 'of' ],
 			get_users(
 				[
-					'include' => $ids,
+					'include' => array_map( 'intval', $ids ),
 					'orderby' => 'ID',
 				]
 			)
 		);
 	}
 
-	private function members(): string {
+	/**
+	 * Returns the name of the user meta that the members of this site have.
+	 */
+	private function key(): string {
 		global $wpdb;
-		return $wpdb->prepare(
-			"JOIN {$wpdb->usermeta} m ON m.user_id = u.ID AND m.meta_key = %s",
-			$wpdb->get_blog_prefix() . 'capabilities'
-		);
+		return $wpdb->get_blog_prefix() . 'capabilities';
 	}
 }

@@ -12,6 +12,8 @@ use TokenBridge\Feature;
 use TokenBridge\Outbox\Outbox;
 use TokenBridge\Outbox\UserDelivery;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Puts registrations, changed profiles and roles, and deletions into the outbox.
  */

@@ -10,6 +10,8 @@ namespace TokenBridge\Widget;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Makes a card with the numbers of the account that this site draws on. The bridge has no widget for it, because a
  * linked site sees nothing else about the person behind the account.

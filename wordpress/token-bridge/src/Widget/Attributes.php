@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Widget;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Turns attributes into the parameters of the bridge's widget. Unknown ones are ignored.
  */

@@ -10,6 +10,8 @@ namespace TokenBridge\Widget;
 use TokenBridge\Feature;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds the block `token-bridge/usage`, which the server renders.
  */

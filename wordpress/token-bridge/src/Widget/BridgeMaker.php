@@ -11,6 +11,8 @@ use TokenBridge\Bridge\Answer;
 use TokenBridge\Bridge\Request;
 use TokenBridge\Bridge\Transport;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Asks the bridge for the widget of a person, and for nothing if the last one is still right.
  */

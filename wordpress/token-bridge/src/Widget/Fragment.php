@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Widget;
 
+defined( 'ABSPATH' ) || exit;
+
 final class Fragment {
 
 	/** @var string HTML as the bridge made it; empty if there is none. */

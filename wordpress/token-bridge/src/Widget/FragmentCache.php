@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Widget;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * One transient for each person, with their fragments by parameters.
  *

@@ -10,6 +10,8 @@ namespace TokenBridge\Widget;
 use TokenBridge\Connection\Connection;
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Drops a user's fragments when an order or a spend of theirs passes.
  */

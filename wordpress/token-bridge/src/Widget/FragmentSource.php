@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Widget;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Returns the fresh fragment, has a new one made, or falls back to the last known one.
  */

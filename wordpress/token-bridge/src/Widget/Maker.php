@@ -7,6 +7,8 @@
 
 namespace TokenBridge\Widget;
 
+defined( 'ABSPATH' ) || exit;
+
 interface Maker {
 
 	/**

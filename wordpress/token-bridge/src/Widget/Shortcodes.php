@@ -10,6 +10,8 @@ namespace TokenBridge\Widget;
 use TokenBridge\Feature;
 use TokenBridge\Services;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Adds `[token_usage]`, `[token_balance]`, and `[aipkit_token_usage]` where no other plugin has it.
  */

@@ -9,6 +9,8 @@ namespace TokenBridge\Widget;
 
 use TokenBridge\Feature;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Marks pages with a shortcode or block of ours, as the common page caches understand it.
  */
@@ -42,10 +44,10 @@ final class Uncacheable implements Feature {
 	public static function mark(): void {
 		foreach ( [ 'DONOTCACHEPAGE', 'DONOTCACHEOBJECT', 'DONOTCACHEDB' ] as $name ) {
 			if ( ! defined( $name ) ) {
-				define( $name, true );
+				define( $name, true ); // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- page caches read these.
 			}
 		}
-		do_action( 'litespeed_control_set_nocache', 'token-bridge' );
+		do_action( 'litespeed_control_set_nocache', 'token-bridge' ); // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- an action of LiteSpeed Cache.
 		if ( ! headers_sent() ) {
 			nocache_headers();
 			header( 'Cache-Control: private, no-store, no-cache, must-revalidate, max-age=0' );

@@ -13,6 +13,8 @@ use TokenBridge\Connection\Connection;
 use TokenBridge\Metering\Guest;
 use WP_User;
 
+defined( 'ABSPATH' ) || exit;
+
 /**
  * Returns the HTML of the widget for the person who looks at the page.
  */
