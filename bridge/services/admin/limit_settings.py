@@ -208,6 +208,7 @@ def _apply(
             module.key,
             label=module.label,
             is_metered=module.is_metered,
+            labels=module.labels,
             actor=actor,
             now=now,
         )

@@ -12,6 +12,7 @@ from bridge.services.admin.limit_settings import NEW, ModuleEdit, ModuleSettings
 from bridge.web.admin.typed_tokens import read_tokens
 from bridge.web.api.parsing import path_module
 from bridge.web.api.settings import LimitIn, ModuleIn, limit_of
+from bridge.web.i18n.formatting import Language
 
 MAX_AUDIENCES = 40
 """The most columns of the grid; rules of further audiences stay as they are."""
@@ -29,7 +30,8 @@ class ModuleForm:
     """The fields of one module as they were typed; `errors` is by field, an audience for a cell of the grid.
 
     `second_period` is empty for a limit with one window. The errors of the cells of
-    the second window are under the audience with `second ` before it.
+    the second window are under the audience with `second ` before it. `names` are by
+    language; None if the form has no fields for them, and then they stay.
     """
 
     key: str
@@ -43,12 +45,18 @@ class ModuleForm:
     second_period: str = ""
     second_rules: dict[str, str] = field(default_factory=dict)
     is_removed: bool = False
+    names: dict[str, str] | None = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:
         """Return whether the store does not have the module yet."""
         return self.version == NEW
+
+    @property
+    def has_faulty_name(self) -> bool:
+        """Return whether the name in a language is invalid."""
+        return any(field.startswith("name ") for field in self.errors)
 
 
 @dataclass(slots=True)
@@ -127,6 +135,7 @@ def form_of(settings: ModuleSettings, place: int) -> ModuleForm:
         rules=_typed(limit.rules) if limit else {},
         second_period=limit.second.period.value if limit and limit.second else "",
         second_rules=_typed(limit.second.rules) if limit and limit.second else {},
+        names=dict(settings.module.labels),
     )
 
 
@@ -174,7 +183,15 @@ def _read_module(sent: Mapping[str, str], prefix: str, key: str, audiences: Sequ
         second_period="" if f"{prefix}-second-remove" in sent else sent.get(f"{prefix}-second-period", "")[:20],
         second_rules={audience: sent.get(f"{prefix}-s{at}", "").strip()[:60] for at, audience in enumerate(audiences)},
         is_removed=f"{prefix}-remove" in sent,
+        names=_read_names(sent, prefix),
     )
+
+
+def _read_names(sent: Mapping[str, str], prefix: str) -> dict[str, str] | None:
+    """Return the typed names by language without the empty ones; None if the form has no field for any."""
+    fields = {code.value: sent.get(f"{prefix}-name-{code.value}") for code in Language}
+    typed = {code: text.strip()[:200] for code, text in fields.items() if text is not None}
+    return {code: text for code, text in typed.items() if text} if typed else None
 
 
 def _edit_of(form: ModuleForm, audiences: Sequence[str], current: ModuleSettings | None) -> ModuleEdit:
@@ -196,6 +213,14 @@ def _edit_of(form: ModuleForm, audiences: Sequence[str], current: ModuleSettings
         ModuleIn.read({"label": form.label, "metered": form.is_metered})
     except InvalidRequest as error:
         form.errors["label"] = _sentence(error.fields[0].message)
+    names = form.names
+    if names is None:
+        names = dict(current.module.labels) if current else {}
+    try:
+        ModuleIn.read({"labels": names})
+    except InvalidRequest as error:
+        for fault in error.fields:
+            form.errors[f"name {fault.field.removeprefix('labels.')}"] = _sentence(fault.message)
     try:
         body = LimitIn.read({"period": form.period, "rules": rules, "message": form.message, "second": second})
         limit = limit_of(form.key, body)
@@ -203,7 +228,7 @@ def _edit_of(form: ModuleForm, audiences: Sequence[str], current: ModuleSettings
         for fault in error.fields:
             place = _PLACES.get(fault.field, "module")
             form.errors.setdefault(place, _sentence(fault.message))
-    settings = ModuleSettings(Module(form.key, label, form.is_metered), trimmed(limit))
+    settings = ModuleSettings(Module(form.key, label, form.is_metered, names), trimmed(limit))
     return ModuleEdit(settings, form.version, form.is_removed)
 
 

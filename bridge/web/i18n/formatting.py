@@ -36,6 +36,12 @@ class Language(StrEnum):
     ARABIC = "ar"
 
 
+def language_names() -> tuple[tuple[str, str], ...]:
+    """Return each language's code and its English name."""
+    names = Locale("en").languages
+    return tuple((language.value, names[language.value]) for language in Language)
+
+
 # International English: the day before the month, 24 hours.
 _LOCALES = {Language.ENGLISH: "en_001"}
 

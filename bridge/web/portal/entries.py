@@ -56,7 +56,7 @@ def label_of(entry: Entry, policy: Policy, texts: Texts, numbers: Mapping[int, s
     language, order = texts.language, entry.order_number
     shown = "" if order is None else isolate(numbers.get(order, str(order)), language)
     # The reason of a spend is the key of its module.
-    module = isolate(policy.label_of(entry.reason), language) if entry.reason in policy.module_keys else ""
+    module = isolate(policy.label_of(entry.reason, language), language) if entry.reason in policy.module_keys else ""
     match entry.kind:
         case Kind.GRANT:
             return texts.gettext("Purchase, order {number}", number=shown)

@@ -189,7 +189,7 @@ def _url(filters: Filters, **changes: str) -> str:
 
 
 def _choices(texts: Texts, policy: Policy, names: Sequence[Name], filters: Filters) -> tuple[Choice, ...]:
-    modules = {name.module: policy.label_of(name.module) for name in names}
+    modules = {name.module: policy.label_of(name.module, texts.language) for name in names}
     sites = {name.site: name.site or texts.gettext("The shop itself") for name in names}
     sources = {name.source: name.source or texts.gettext("No integration named") for name in names}
     return tuple(
@@ -226,7 +226,7 @@ def _day(texts: Texts, policy: Policy, found: ShownDay) -> Day:
 def _line(texts: Texts, policy: Policy, row: UsageRow) -> Line:
     language = texts.language
     return Line(
-        module=isolate(policy.label_of(row.module), language),
+        module=isolate(policy.label_of(row.module, language), language),
         operation=isolate(row.operation, language),
         site=isolate(row.site, language),
         source=isolate(row.source, language),
@@ -241,10 +241,11 @@ def _csv_rows(
     policy = accounts.get_policy(connection, buyer.store.id)
     last = today_of(buyer.store, now)
     every = texts.gettext("All")
+    module = every if filters.module is None else policy.label_of(filters.module, texts.language)
     yield (texts.gettext("Usage"), buyer.store.name)
     yield (texts.gettext("From"), (last - timedelta(days=filters.days - 1)).isoformat())
     yield (texts.gettext("To"), last.isoformat(), zone_name(buyer.store.calendar.zone))
-    yield (texts.gettext("Module"), every if filters.module is None else policy.label_of(filters.module))
+    yield (texts.gettext("Module"), module)
     yield (texts.gettext("Site"), _named(filters.site, every, texts.gettext("The shop itself")))
     yield (texts.gettext("Integration"), _named(filters.source, every, texts.gettext("No integration named")))
     yield ()
@@ -260,7 +261,7 @@ def _csv_rows(
     units = tokens = 0
     for row in account_usage.iterate_rows(connection, filters.wanted(buyer, last)):
         units, tokens = units + row.units, tokens + row.tokens
-        label = policy.label_of(row.module)
+        label = policy.label_of(row.module, texts.language)
         yield (row.day.isoformat(), label, row.operation, row.site, row.source, row.units, row.tokens)
     yield (texts.gettext("Total"), "", "", "", "", units, tokens)
 

@@ -103,7 +103,7 @@ def _items(priced: Sequence[Priced], policy: Policy, texts: Texts) -> tuple[Line
 
 def _label(key: tuple[str, str | None], units: int, policy: Policy, texts: Texts) -> str:
     module, operation = key
-    name = policy.label_of(module) if operation is None else label_of(operation.replace(".", " "))
+    name = policy.label_of(module, texts.language) if operation is None else label_of(operation.replace(".", " "))
     shown = isolate(name, texts.language)
     return shown if units == 1 else f"{shown} × {number(units, texts.language)}"
 
