@@ -24,7 +24,7 @@ def test_every_page_of_the_console_is_measured_with_few_and_many_users(monkeypat
     monkeypatch.setattr(store_stats, "LARGE", 50)
     monkeypatch.setattr(console_operations, "_TIMES", 1)
 
-    rows = growth.measure_console(["sqlite"], small=800, large=1_200)
+    rows = growth.measure_console(["sqlite"], small=100, large=150)
 
     assert [row.name for row in rows] == [f"sqlite: {each.name}" for each in console_operations.OPERATIONS]
     assert all(row.small > 0 and row.large > 0 for row in rows)
