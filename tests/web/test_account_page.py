@@ -49,7 +49,7 @@ def turn_on(client):
     """Turn the second factor on; return the secret, and the recovery codes."""
     form = read(send(client, read(client.get(PAGE)).form("/second-factor"))).form("/second-factor")
     secret = form.fields["secret"]
-    answer = send(client, form, code=code_at(secret))
+    answer = send(client, form, code=code_at(secret), current=PASSWORD)
     assert answer.status_code == 200
     return secret, re.findall(r"<li><code>(\w+)</code>", answer.get_data(as_text=True))
 
@@ -176,10 +176,15 @@ def test_a_recovery_code_works_once(app, shop, admin):
 def test_a_wrong_code_does_not_turn_it_on(app, shop, admin):
     form = read(send(admin, read(admin.get(PAGE)).form("/second-factor"))).form("/second-factor")
 
-    answer = send(admin, form, code="000000")
+    answer = send(admin, form, code="000000", current=PASSWORD)
 
     assert answer.status_code == 422
     assert form.fields["secret"] in answer.get_data(as_text=True)
+    # A session that was left open is not enough: the password is asked for.
+    for current in ("", "wrong"):
+        answer = send(admin, form, code=code_at(form.fields["secret"]), current=current)
+        assert answer.status_code == 422
+        assert read(answer).alerts != []
     assert try_sign_in(app.test_client()).location == "/admin"
 
 

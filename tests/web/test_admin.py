@@ -98,6 +98,10 @@ def test_sign_in_leads_to_no_other_place(app, shop):
         "javascript:alert(1)",
         "/admin?x=\r\nSet-Cookie:a=b",
         "/admin/é",
+        "/admin/..//evil.example",
+        "/admin/shop/../../v1/docs",
+        "/admin/shop//evil.example",
+        "/admin/%2e%2e//evil.example",
     ):
         client = app.test_client()
         form = read(client.get("/admin", query_string={"next": path})).form("sign-in")

@@ -117,6 +117,16 @@ def test_search_finds_name_e_mail_and_user_id(app, people):
         assert _ids(response) == found, search
 
 
+def test_user_whose_id_is_searched_for_is_one_link_away(app, people):
+    client = sign_in(app)
+
+    shown = {search: read(client.get(LIST, query_string={"q": search})).links for search in ("2", "10", "77", "x2")}
+
+    # User 3 is the buyer of order 2, and comes first.
+    assert shown["2"]["Open user 2"] == f"{LIST}/2"
+    assert [name for search in ("10", "77", "x2") for name in shown[search] if name.startswith("Open user")] == []
+
+
 def test_search_without_a_match_says_so(app, people):
     page = sign_in(app).get(f"{LIST}?q=nobody<b>").text
 

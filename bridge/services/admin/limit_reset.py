@@ -1,9 +1,10 @@
-"""Reset the limits of a user from the form of an admin, once for each form."""
+"""Reset the limits of a user or of many from the form of an admin, once for each form."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bridge.domain.admin.admins import Admin
@@ -43,14 +44,55 @@ def reset(
         )
         return {"user": user_id, **reset_document(made)}
 
-    stated = json.dumps(["reset", user_id, module, period, admin.id])
+    stated = ["reset", user_id, module, period, admin.id]
+    _once(transaction, store, stated, write, key=key, admin=admin, now=now)
+
+
+def reset_many(
+    transaction: Transaction,
+    store: Store,
+    module: str | None,
+    role: str | None,
+    period: Period | None,
+    *,
+    key: str,
+    admin: Admin,
+    now: datetime,
+) -> None:
+    """Begin new windows for all users, or those of a role, once for each form `key`.
+
+    `module` is None for all modules. Raises `UnknownModule`, `InvalidRequest` and
+    `KeyReused` as `reset` does.
+    """
+
+    def write(connection: Connection) -> Document:
+        made = manual_resets.reset_many(
+            connection, store.id, module=module, role=role, period=period, actor=admin.email, now=now
+        )
+        return reset_document(made)
+
+    stated = ["reset many", role, module, period, admin.id]
+    _once(transaction, store, stated, write, key=key, admin=admin, now=now)
+
+
+def _once(
+    transaction: Transaction,
+    store: Store,
+    stated: Sequence[object],
+    write: Callable[[Connection], Document],
+    *,
+    key: str,
+    admin: Admin,
+    now: datetime,
+) -> None:
+    fingerprint = hashlib.sha256(json.dumps(stated).encode()).hexdigest()
     in_transaction(
         transaction,
         lambda connection: once(
             connection,
             Caller(store.id, admin.email),
             key=f"admin:{key}",
-            fingerprint=hashlib.sha256(stated.encode()).hexdigest(),
+            fingerprint=fingerprint,
             create=lambda: write(connection),
             now=now,
         ),

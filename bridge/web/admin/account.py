@@ -63,11 +63,13 @@ def end_session() -> ResponseReturnValue:
 @bp.post("/second-factor")
 @own_account
 def set_up() -> ResponseReturnValue:
-    """Show a new secret, or turn the second factor on once the app shows the right code."""
+    """Show a new secret, or turn the second factor on after the password and the code of the app were checked."""
     admin, secret, code = current_admin(), request.form.get("secret", ""), request.form.get("code", "")[:20]
     if not second_factor.is_secret(secret):
         fresh = second_factor.new_secret()
         return _render(setup=Setup(fresh, second_factor.setup_address(fresh, admin.email)))
+    if (fault := _fault_of_password(request.form.get("current", ""))) is not None:
+        return _render(setup=Setup(secret, second_factor.setup_address(secret, admin.email), fault)), 422
     codes = in_transaction(
         lambda connection: second_factor.turn_on(connection, admin, secret, code, vault_=runtime().vault, now=utcnow())
     )

@@ -13,7 +13,7 @@ from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import limits_form, limits_view
 from bridge.web.admin.limits_form import LimitsForm
-from bridge.web.admin.limits_view import LimitsPage, Preview
+from bridge.web.admin.limits_view import LimitsPage, Preview, ResetForm
 from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, utcnow
@@ -98,6 +98,15 @@ def _preview(store: str, form: LimitsForm, edits: list[ModuleEdit]) -> Preview:
         wanted = limits_view.new_limits(edits, limit_settings.list_settings(connection, found.id))
         replay = what_if.replay_limits(connection, found.id, wanted, now=utcnow())
     return limits_view.build_preview(found, replay, {module.key: module.label for module in form.modules})
+
+
+def show_again(store: str, *, reset: ResetForm) -> str:
+    """Return the page with the stored limits, and the form that resets them as it was sent."""
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        form = limits_view.begin(connection, found, start=_start())
+        page = limits_view.build(connection, found, form, start=_start(), reset=reset)
+    return _render(page)
 
 
 def _show_again(

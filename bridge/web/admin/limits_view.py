@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from bridge.domain.metering.limits import Period, Rule
 from bridge.domain.stores.stores import Store
 from bridge.rendering.settings import limit_document
-from bridge.services.admin import limit_settings
+from bridge.services.admin import limit_settings, user_list
 from bridge.services.admin.limit_settings import Conflict, ModuleEdit, ModuleSettings, Usage
 from bridge.services.admin.what_if import NewLimit, Replay
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.balance_form import new_key
 from bridge.web.admin.curl import Calls, call
 from bridge.web.admin.limits_form import MAX_AUDIENCES, MAX_MODULES, LimitsForm, ModuleForm, form_of
 from bridge.web.admin.navigation import count_exceptions
@@ -61,6 +62,24 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetForm:
+    """The form that resets the limits of many users; empty choices stand for all.
+
+    `modules` and `roles` are those to choose from. `error` is about the field `error_field`.
+    """
+
+    key: str
+    modules: tuple[tuple[str, str], ...]
+    roles: tuple[str, ...]
+    module: str = ""
+    role: str = ""
+    period: str = ""
+    confirm: str = ""
+    error: str = ""
+    error_field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitsPage:
     """The contents of the Limits page; `start` is the place of its first module, `next` that of the next page."""
 
@@ -68,6 +87,7 @@ class LimitsPage:
     open_questions: str
     audiences: tuple[Audience, ...]
     form: LimitsForm
+    reset: ResetForm
     preview: Preview | None
     error: str
     notice: str
@@ -85,12 +105,20 @@ def begin(connection: Connection, store: Store, *, start: int) -> LimitsForm:
     return LimitsForm(audiences, [form_of(settings, start + at) for at, settings in enumerate(shown, start=1)])
 
 
+def begin_reset(connection: Connection, store: Store) -> ResetForm:
+    """Return an empty form that resets the limits of many users."""
+    known = limit_settings.list_settings(connection, store.id)
+    modules = tuple((key, settings.module.label) for key, settings in known.items())
+    return ResetForm(new_key(), modules, tuple(user_list.list_roles(connection, store)))
+
+
 def build(
     connection: Connection,
     store: Store,
     form: LimitsForm,
     *,
     start: int = 0,
+    reset: ResetForm | None = None,
     preview: Preview | None = None,
     error: str = "",
     notice: str = "",
@@ -102,6 +130,7 @@ def build(
         open_questions=count_exceptions(connection, store),
         audiences=tuple(_audience(key) for key in form.audiences),
         form=form,
+        reset=reset or begin_reset(connection, store),
         preview=preview,
         error=error,
         notice=notice,
@@ -213,4 +242,5 @@ def _calls(known: Mapping[str, ModuleSettings]) -> Calls:
         call("Set a limit", "PUT", f"/v1/limits/{key}", body),
         call("Preview a limit on last month’s use", "POST", f"/v1/limits/{key}/preview", body),
         call("Remove a limit", "DELETE", f"/v1/limits/{key}"),
+        call("Reset a limit for all users", "POST", "/v1/limits/reset", {"module": key}),
     )

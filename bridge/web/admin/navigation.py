@@ -39,7 +39,7 @@ SETTINGS = Section(
     "Settings",
     (
         Item("Packages", "packages.show", also=("grant_preview",)),
-        Item("Limits", "limits.show"),
+        Item("Limits", "limits.show", also=("limits_reset",)),
         Item("Prices", "prices.show"),
         Item("Store", "store_settings.show"),
         Item("Access keys", "access_keys.show"),

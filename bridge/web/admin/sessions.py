@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 _SEEN_EVERY = timedelta(minutes=1)
-_OWN_PATH = re.compile(r"/admin(?:/[\w\-.~%/]*)?(?:\?[!-\[\]-~]*)?", re.ASCII)
+_OWN_PATH = re.compile(r"/admin(?:/(?!\.|%2[eE])[\w\-.~%]+)*/?(?:\?[!-\[\]-~]*)?", re.ASCII)
 
 
 def begin(signed_in: SignedIn) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.admin.user_list import Listing, Place, Sort, write_place
+from bridge.domain.errors import UnknownUser
 from bridge.domain.stores.stores import Store
+from bridge.services.accounts import profiles
 from bridge.services.admin import store_stats, user_list
 from bridge.services.admin.store_stats import Summary, Waiting
 from bridge.services.admin.user_list import COUNTED, UserLine
@@ -21,6 +25,8 @@ from bridge.web.admin.user_filters import SORTS, FilterBar, filter_bar
 from bridge.web.admin.user_usage import UsageCell, ago, usage_cell
 from bridge.web.admin.users_calls import list_calls
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
+
+_USER_ID = re.compile(r"\d{1,16}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ class UserRow:
 class CreditsPage:
     """The contents of the credits page; `previous` and `next` are where the neighboring pages begin.
 
-    `columns` are those that sort. `matches` counts the users in words where the
+    `columns` are those that sort. `exact` is the user whose ID was searched for, None
+    for any other search; the users whose ID contains it match too. `matches` counts the users in words where the
     list leaves out some; `has_last` is whether a link can lead to the end.
 
     `as_of` is empty if the summary is current. `change` compares what was used with
@@ -78,6 +85,7 @@ class CreditsPage:
     filters: FilterBar
     is_narrowed: bool
     matches: str
+    exact: int | None
     has_last: bool
     sorted_at: str
     sort: str
@@ -124,6 +132,7 @@ def credits_page(
         filters=filter_bar(listing, user_list.list_roles(connection, store)),
         is_narrowed=listing.is_narrowed,
         matches=_matches(page.matches),
+        exact=_exact(connection, store, listing.search),
         has_last=page.next is not None and (page.matches or 0) <= COUNTED,
         sorted_at=local_time(page.sorted_at, store.calendar.zone).text if page.sorted_at else "",
         sort=listing.sort.value,
@@ -141,6 +150,17 @@ def user_row(connection: Connection, store: Store, user_id: int, *, now: datetim
     """Return one user as a row of the list; raises `UnknownUser`."""
     line = user_list.get_line(connection, store, user_id, now=now)
     return _row(store, line, UsageCell(), edit=None, changed=None, now=now)
+
+
+def _exact(connection: Connection, store: Store, search: str) -> int | None:
+    """Return the ID that was searched for, if a user of the store has it."""
+    if not _USER_ID.fullmatch(search) or not 1 <= int(search) <= MAX_USER_ID:
+        return None
+    try:
+        profiles.get_account(connection, store.id, int(search))
+    except UnknownUser:
+        return None
+    return int(search)
 
 
 def _write(place: Place | None, listing: Listing) -> str | None:

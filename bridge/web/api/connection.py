@@ -99,7 +99,7 @@ def put_rest_keys() -> Response:
     return json_response(document)
 
 
-class PastOrdersIn(Body):
+class HistoryIn(Body):
     """The decision about orders placed before the shop was connected."""
 
     decision: Literal["grant", "skip"]
@@ -112,16 +112,16 @@ class PastOrdersIn(Body):
     "Decide about orders placed before the connection",
     tag="Connection",
     answer=StoreHealth,
-    body=PastOrdersIn,
+    body=HistoryIn,
     example={"decision": "skip"},
 )
-def decide_past_orders() -> Response:
+def answer_history() -> Response:
     """Grant the orders placed before the shop was connected, or skip them, and return the health.
 
     The step `history` is `open` until this was decided. Granting reads the shop in the
     background. Skipped orders can be granted later; tokens already granted stay.
     """
-    body, who, now = read_body(PastOrdersIn), caller(), utcnow()
+    body, who, now = read_body(HistoryIn), caller(), utcnow()
 
     def decide(connection: Connection) -> None:
         store = settings.get_by_id(connection, who.store_id)
