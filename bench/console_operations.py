@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy import Date, bindparam, text
 
-from bench import funded_store, growth_data
+from bench import console_rows, funded_store, growth_data
 from bench.growth_operations import PAGE, GrowthDatabase, Operation
 from bench.requests import WEBHOOK_SECRET
 from bridge.domain.accounts.accounts import Profile
@@ -51,6 +51,9 @@ def prepare(url: str, *, accounts: int) -> GrowthDatabase:
         if not database.is_sqlite:
             connection.exec_driver_sql("set local statement_timeout = 0")
         connection.execute(text(named), {"store": store_id})
+    console_rows.vary_users(database, store_id, now=now)
+    console_rows.add_lists(database, store_id, accounts, now=now)
+    console_rows.add_free_use(database, store_id, accounts, now=now)
     growth_data.settle_statistics(database)
     rollups.roll_up(database.reading, database.transaction, now=now, may_go_on=lambda: True)
     rollups.roll_up_groups(database.reading, database.transaction, now=now, may_go_on=lambda: True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bench import console_operations, growth_operations
+from bench import console_operations, console_pages, growth_operations
 from bench.growth_operations import GrowthDatabase, Operation
 from bridge.garbage import collect_rarely
 from tests.support.postgres import Cluster, find_bindir, start_cluster
@@ -63,7 +63,7 @@ def measure(
 
 def measure_console(engines: Sequence[str], *, small: int, large: int, rounds: int = 1) -> list[Growth]:
     """Measure the pages of the console in the same way; a page that is quick enough may grow by any factor."""
-    operations = console_operations.OPERATIONS
+    operations = (*console_operations.OPERATIONS, *console_pages.OPERATIONS)
     rows = _measure(engines, console_operations.prepare, operations, small=small, large=large, rounds=rounds)
     return [replace(row, enough=console_operations.ENOUGH_MS) for row in rows]
 
@@ -110,9 +110,8 @@ def _two_databases(
     engine: str, prepare: Prepare, small: int, large: int
 ) -> Iterator[tuple[GrowthDatabase, GrowthDatabase]]:
     if engine == "sqlite":
-        instance = Path(__file__).resolve().parent.parent / "instance"
-        instance.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="growth-", dir=instance))
+        # A large one takes gigabytes: TMPDIR chooses where, as it does for PostgreSQL.
+        folder = Path(tempfile.mkdtemp(prefix="growth-"))
         try:
             with _prepared(prepare, [(f"sqlite:///{folder}/{size}.sqlite3", size) for size in (small, large)]) as pair:
                 yield pair
@@ -135,8 +134,8 @@ def _prepared(
     try:
         yield few, many
     finally:
-        for database in (few.database, many.database):
-            database.close()
+        for grown in (few, many):
+            grown.close()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

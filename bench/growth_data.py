@@ -42,7 +42,7 @@ def add_accounts(database: Database, store_id: int, count: int, *, now: datetime
     first = (last or _FIRST) - _FIRST + 1
     then = {"now": now - timedelta(days=30), "store": store_id, "first": _FIRST, "tokens": GRANTED}
     for statement in _ACCOUNTS:
-        _run(database, statement, then, low=first, high=first + count - 1)
+        run(database, statement, then, low=first, high=first + count - 1)
 
 
 def add_spends(database: Database, store_id: int, *, users: int, rounds: int, now: datetime) -> None:
@@ -57,7 +57,7 @@ def add_spends(database: Database, store_id: int, *, users: int, rounds: int, no
             "after": GRANTED - turn - 1,
         }
         for statement in _SPENDS:
-            _run(database, statement, values, low=1, high=users)
+            run(database, statement, values, low=1, high=users)
     day = {"first": _FIRST, "day": moment.date().isoformat(), "tokens": rounds}
     with database.transaction() as connection:
         as_day = ":day" if database.is_sqlite else "cast(:day as date)"
@@ -77,7 +77,7 @@ def add_usage(database: Database, *, users: int, days: int, apart: int, now: dat
     for turn in range(days):
         day = (now - timedelta(days=1 + turn * apart)).date().isoformat()
         values = {"first": _FIRST, "day": day, "tokens": turn + 1}
-        _run(database, _VARIED_USAGE.replace(":day", as_day), values, low=1, high=users)
+        run(database, _VARIED_USAGE.replace(":day", as_day), values, low=1, high=users)
 
 
 def add_answers(database: Database, store_id: int, *, users: int, now: datetime) -> None:
@@ -100,46 +100,46 @@ def add_orders(database: Database, store_id: int, *, first: int, count: int, use
     """Add orders numbered from `first` that granted nothing, of a product that is no package."""
     values = {"now": now, "store": store_id, "account": account_id(user), "user": user}
     for statement in _PLAIN_ORDERS:
-        _run(database, statement, values, low=first, high=first + count - 1)
+        run(database, statement, values, low=first, high=first + count - 1)
 
 
 def add_keys(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
     """Add idempotency keys of that moment, numbered from `first`, with answers as long as those of spends."""
     values = {"now": at, "store": store_id, "filler": "x" * 560}
-    _run(database, _KEYS, values, low=first, high=first + count - 1)
+    run(database, _KEYS, values, low=first, high=first + count - 1)
 
 
 def add_holds(database: Database, store_id: int, *, first: int, count: int, users: int, expired_at: datetime) -> None:
     """Add open, expired holds of one token, numbered from `first`, for the users in turn."""
     values = {"now": expired_at, "store": store_id, "first": _FIRST, "users": users}
-    _run(database, _HOLDS, values, low=first, high=first + count - 1)
+    run(database, _HOLDS, values, low=first, high=first + count - 1)
 
 
 def add_packages(database: Database, store_id: int, count: int, *, now: datetime) -> None:
     """Add packages of 1,000 tokens that appear in no order, where they do not exist yet."""
-    _run(database, _PACKAGES, {"now": now, "store": store_id}, low=100_001, high=100_000 + count)
+    run(database, _PACKAGES, {"now": now, "store": store_id}, low=100_001, high=100_000 + count)
 
 
 def add_exceptions(database: Database, store_id: int, *, first: int, count: int, now: datetime) -> None:
     """Add a rule and a manual reset for each of the users counted from `first`."""
     values = {"now": now, "store": store_id, "first": _FIRST}
     for statement in _EXCEPTIONS:
-        _run(database, statement, values, low=first, high=first + count - 1)
+        run(database, statement, values, low=first, high=first + count - 1)
 
 
 def add_deliveries(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
     """Add processed deliveries of an old date, with ids counted from `first`."""
-    _run(database, _DELIVERIES, {"now": at, "store": store_id}, low=first, high=first + count - 1)
+    run(database, _DELIVERIES, {"now": at, "store": store_id}, low=first, high=first + count - 1)
 
 
 def add_events(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
     """Add dispatched events of an old date, with ids counted from `first`."""
-    _run(database, _EVENTS, {"now": at, "store": store_id}, low=first, high=first + count - 1)
+    run(database, _EVENTS, {"now": at, "store": store_id}, low=first, high=first + count - 1)
 
 
 def add_uses(database: Database, *, first: int, count: int, at: datetime) -> None:
     """Add the use of windows that began and ended at that moment, one for each user counted from `first`."""
-    _run(database, _USES, {"now": at, "first": _FIRST}, low=first, high=first + count - 1)
+    run(database, _USES, {"now": at, "first": _FIRST}, low=first, high=first + count - 1)
 
 
 def settle_statistics(database: Database) -> None:
@@ -159,7 +159,8 @@ def _series(statement: str, *, low: int, high: int) -> str:
     return statement.replace("SERIES", _SERIES.format(low=low, high=high))
 
 
-def _run(database: Database, statement: str, values: Mapping[str, Any], *, low: int, high: int) -> None:
+def run(database: Database, statement: str, values: Mapping[str, Any], *, low: int, high: int) -> None:
+    """Run a statement for each number `i` from `low` to `high`; `SERIES` in its text stands for them."""
     if high < low:
         return
     statement = statement.replace("BYTES", "blob" if database.is_sqlite else "bytea")

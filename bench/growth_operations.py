@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import statistics
 import threading
@@ -48,6 +49,13 @@ class GrowthDatabase:
     least_pieces: int = 3_000
     spends: int = 400
     rng: random.Random = field(default_factory=lambda: random.Random(7))
+    opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """Closes everything that was opened to measure."""
+
+    def close(self) -> None:
+        """Close the database and everything that was opened to measure it."""
+        self.opened.close()
+        self.database.close()
 
     @property
     def pieces(self) -> int:
@@ -82,7 +90,7 @@ def prepare(url: str, *, accounts: int, least_pieces: int, spends: int) -> Growt
     return GrowthDatabase(database, store_id, accounts, least_pieces, spends)
 
 
-def _milliseconds(act: Callable[[], object], times: int = _TIMES) -> float:
+def milliseconds(act: Callable[[], object], times: int = _TIMES) -> float:
     """Return the median duration of several runs; the first is left out."""
     act()
     found = []
@@ -104,12 +112,12 @@ def widget_of_far_apart_buyer(grown: GrowthDatabase) -> float:
         if not card.purchases:
             raise RuntimeError("the buyer's purchases are missing")
 
-    return _milliseconds(page)
+    return milliseconds(page)
 
 
 def settle_open_orders(grown: GrowthDatabase) -> float:
     """Measure the job that settles open orders, where there is none."""
-    return _milliseconds(lambda: jobs.settle_open_orders(_shift(grown)))
+    return milliseconds(lambda: jobs.settle_open_orders(_shift(grown)))
 
 
 def rules_read_again(grown: GrowthDatabase) -> float:
@@ -120,7 +128,7 @@ def rules_read_again(grown: GrowthDatabase) -> float:
             stores.touch(connection, grown.store_id)
             policies.for_store(connection, grown.store_id)
 
-    return _milliseconds(read)
+    return milliseconds(read)
 
 
 def spend_of_random_account(grown: GrowthDatabase) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import console_operations, growth, growth_operations
+from bench import console_operations, console_pages, growth, growth_operations
 from bench.growth import Growth
 from bridge.services.admin import store_stats
 
@@ -22,11 +22,13 @@ def test_every_work_is_measured_beside_few_and_many_rows():
 
 def test_every_page_of_the_console_is_measured_with_few_and_many_users(monkeypatch):
     monkeypatch.setattr(store_stats, "LARGE", 50)
-    monkeypatch.setattr(console_operations, "_TIMES", 1)
+    for module in (console_operations, console_pages):
+        monkeypatch.setattr(module, "_TIMES", 1)
 
-    rows = growth.measure_console(["sqlite"], small=800, large=1_200)
+    rows = growth.measure_console(["sqlite"], small=100, large=150)
 
-    assert [row.name for row in rows] == [f"sqlite: {each.name}" for each in console_operations.OPERATIONS]
+    measured = (*console_operations.OPERATIONS, *console_pages.OPERATIONS)
+    assert [row.name for row in rows] == [f"sqlite: {each.name}" for each in measured]
     assert all(row.small > 0 and row.large > 0 for row in rows)
 
 

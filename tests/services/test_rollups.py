@@ -12,11 +12,12 @@ import time_machine
 
 from bench import growth_data
 from bridge.domain.admin.user_list import Filter, Listing, Sort
-from bridge.services.admin import rollups, store_stats, user_list
+from bridge.services.admin import bulk_changes, rollups, store_stats, user_list
 from bridge.services.stores import settings
-from bridge.storage.admin import account_figures
+from bridge.storage.admin import account_figures, filters
 from tests.factories import add_shop, give, put_user, spend
 from tests.support import ledger_sql
+from tests.support.replayed import replay
 from tests.support.steps import plans_noted, steps_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -49,11 +50,14 @@ def use(database, shop, *, days=60):
     return found, {each.day.isoformat(): each.tokens for each in found.days}
 
 
-def ids(database, shop, **listing):
+def page_of(database, shop, **listing):
     with database.reading() as connection:
         store = settings.get_store(connection, shop.connected.store.slug)
-        page = user_list.list_page(connection, store, Listing(**listing), now=datetime.now(UTC))
-    return [line.user_id for line in page.lines]
+        return user_list.list_page(connection, store, Listing(**listing), now=datetime.now(UTC))
+
+
+def ids(database, shop, **listing):
+    return [line.user_id for line in page_of(database, shop, **listing).lines]
 
 
 def kept_days(database, store_id):
@@ -142,13 +146,17 @@ def test_stores_are_kept_apart(app, shop, database, clock):
 def large(shop, database, clock, monkeypatch):
     """A store that counts as large, its figures brought up to date."""
     monkeypatch.setattr(store_stats, "LARGE", 2)
+    replay(partial(_add_users, database=database), shop, database)
+    return shop
+
+
+def _add_users(shop, database):
     for user_id, name, tokens in ((1, "Zoë Smith", 30), (2, "علی\u200cرضا", 10), (3, "Anna Berg", 20)):
         put_user(shop, user_id, name=name, email=f"u{user_id}@example.test", roles=["customer"])
         give(shop, user_id, tokens)
     spend(shop, 3, 5)
     roll_up(database)
     refresh(database, shop)
-    return shop
 
 
 def test_large_store_is_sorted_by_the_kept_figures_and_shows_current_ones(large, database):
@@ -272,11 +280,20 @@ def test_search_and_pages_of_a_large_store_read_few_rows(shop, database, monkeyp
     listings = [
         *(Listing(search=search, sort=sort) for search in searches for sort in (Sort.USER, Sort.BALANCE)),
         *(Listing(sort=sort, is_last=last) for sort in Sort for last in (False, True)),
+        *(Listing(filters=frozenset({each})) for each in (*filters.KEPT, Filter.WAITING)),
+        *(Listing(filters=frozenset({each}), sort=Sort.NAME) for each in filters.KEPT),
+        Listing(role="editor"),
+        Listing(role="editor", sort=Sort.EMAIL),
     ]
     for count in (1_000, 19_000):
         growth_data.add_accounts(database, shop.id, count, now=datetime.now(UTC))
         with database.transaction() as connection:
             connection.exec_driver_sql("update accounts set search_key = name_key || ' ' || email_key")
+            # Five users each, the oldest, whom a list in its order would meet last.
+            connection.exec_driver_sql("update accounts set balance = 0 where user_id between 1 and 5")
+            connection.exec_driver_sql("update accounts set debt = 1 where user_id between 6 and 10")
+            connection.exec_driver_sql("""update accounts set roles = '["editor"]' where user_id between 11 and 15""")
+            connection.exec_driver_sql("update accounts set updated_at = updated_at + 86400000000 where user_id > 5")
         refresh(database, shop, now=datetime.now(UTC) + timedelta(days=count))
         costs.append([steps_of(database, partial(ids, database, shop, **asdict(each))) for each in listings])
     with plans_noted(database) as plans:
@@ -297,6 +314,7 @@ def test_filters_are_combined(large, database):
     spend(large, 1, 5)
     spend(large, 2, 4)
     put_user(large, 2, roles=["customer", "edi%tor"])
+    refresh(database, large, now=NOW + timedelta(hours=1))
 
     assert ids(database, large, filters=frozenset({Filter.HAS_BALANCE})) == [3, 2, 1]
     assert ids(database, large, filters=frozenset({Filter.OVER_LIMIT})) == [3, 1][-1:]
@@ -305,3 +323,71 @@ def test_filters_are_combined(large, database):
     assert ids(database, large, role="edi%tor") == [2]
     assert ids(database, large, role="custom") == []
     assert ids(database, large, filters=frozenset({Filter.INACTIVE})) == []
+
+
+def test_filters_of_a_large_store_are_of_the_kept_figures_and_of_now(large, database):
+    """A user who matches since the figures were kept appears after the next run, and one who stops matching is gone."""
+    with_balance = frozenset({Filter.HAS_BALANCE})
+    spend(large, 3, 15)
+    give(large, 9, 5)
+
+    assert ids(database, large, filters=with_balance) == [2, 1]
+    assert ids(database, large, filters=frozenset({Filter.EXHAUSTED})) == []
+    refresh(database, large, now=NOW + timedelta(hours=1))
+    assert ids(database, large, filters=with_balance) == [9, 2, 1]
+
+
+@pytest.mark.parametrize("few", [0, 2_000])
+@pytest.mark.parametrize("sort", [Sort.USER, Sort.NAME, Sort.PURCHASED])
+def test_filters_find_the_same_users_whether_they_find_few_or_many(large, database, monkeypatch, few, sort):
+    monkeypatch.setattr(user_list, "FEW", few)
+    put_user(large, 1, roles=["customer", "editor"])
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update accounts set balance = 0, purchased = 7 where user_id = 2")
+        connection.exec_driver_sql("update accounts set debt = 7 where user_id = 3")
+        moment = "0" if database.is_sqlite else "'2026-01-01 00:00:00+00'"
+        connection.exec_driver_sql(f"update accounts set updated_at = {moment} where user_id = 1")
+    refresh(database, large, now=NOW + timedelta(hours=1))
+    wanted = (
+        {"filters": frozenset({Filter.HAS_BALANCE})},
+        {"filters": frozenset({Filter.EXHAUSTED})},
+        {"filters": frozenset({Filter.IN_DEBT})},
+        {"filters": frozenset({Filter.INACTIVE})},
+        {"role": "editor"},
+        {"role": "edi"},
+        {"role": "customer", "filters": frozenset({Filter.HAS_BALANCE, Filter.INACTIVE})},
+    )
+
+    found = [page_of(database, large, sort=sort, page=25, **each) for each in wanted]
+
+    assert [sorted(line.user_id for line in page.lines) for page in found] == [[1, 3], [2], [3], [1], [1], [], [1]]
+    assert [page.matches for page in found] == [2, 1, 1, 1, 1, 0, 1]
+    assert all(page.sorted_at for page in found)
+
+
+def test_matches_of_a_filter_are_counted_by_the_kept_figures(large, database, monkeypatch):
+    """Also where the list goes on; a merged account is no match."""
+    monkeypatch.setattr(user_list, "FEW", 0)
+    with_balance = frozenset({Filter.HAS_BALANCE})
+
+    page = page_of(database, large, filters=with_balance, page=1)
+    assert (len(page.lines), page.matches) == (1, 3)
+    merged = large.client.post(
+        "/v1/users/3/merge", json={"from": 2, "reason": "one person"}, headers=large.headers | {"Idempotency-Key": "m"}
+    )
+    assert merged.status_code in {200, 201}, merged.text
+    refresh(database, large, now=NOW + timedelta(hours=1))
+    page = page_of(database, large, filters=with_balance, page=1)
+    assert (len(page.lines), page.matches) == (1, 2)
+
+
+def test_bulk_change_finds_users_by_current_values(large, database):
+    """It moves tokens, so the kept figures do not decide whom it reaches."""
+    spend(large, 3, 15)
+    give(large, 9, 5)
+    listing = Listing(filters=frozenset({Filter.HAS_BALANCE}))
+    with database.reading() as connection:
+        store = settings.get_store(connection, large.connected.store.slug)
+        found = bulk_changes.list_matching(connection, store, listing, now=datetime.now(UTC))
+
+    assert found == [1, 2, 9]

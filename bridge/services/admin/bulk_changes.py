@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -26,7 +25,7 @@ from bridge.domain.admin.bulk_changes import (
     balance_error,
     row_reference,
 )
-from bridge.domain.admin.user_list import Listing, Sort
+from bridge.domain.admin.user_list import Listing
 from bridge.domain.errors import FieldError, InvalidRequest, NotFound
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
@@ -43,7 +42,6 @@ from bridge.storage.engine.ids import new_id
 BATCH = 200
 """The most rows in one transaction."""
 RECENT = 20
-_LISTED = 1000
 
 
 def rows_for_users(users: Sequence[int], *, tokens: int, reason: str) -> list[BulkRow]:
@@ -57,15 +55,7 @@ def rows_for_users(users: Sequence[int], *, tokens: int, reason: str) -> list[Bu
 
 def list_matching(connection: Connection, store: Store, listing: Listing, *, now: datetime) -> list[int]:
     """Return the ids of all users that a listing finds, one more than `MAX_ROWS` at most."""
-    found: list[int] = []
-    step = replace(listing, sort=Sort.USER, is_descending=False, after=None, before=None, page=_LISTED)
-    while len(found) <= MAX_ROWS:
-        page = user_list.list_page(connection, store, step, now=now)
-        found += [line.user_id for line in page.lines]
-        if page.next is None:
-            break
-        step = replace(step, after=page.next)
-    return found[: MAX_ROWS + 1]
+    return user_list.list_ids(connection, store, listing, most=MAX_ROWS + 1, now=now)
 
 
 def prepare(

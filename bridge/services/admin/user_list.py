@@ -7,24 +7,39 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.domain.admin.user_list import Listing, Place, Sort
+from bridge.domain.admin.user_list import Filter, Listing, Place, Sort
 from bridge.domain.errors import UnknownUser
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import filters, store_stats
 from bridge.services.metering.overview import AccountOverview, list_overviews
 from bridge.storage.admin import account_figures, user_list, user_search
+from bridge.storage.admin import filters as kept_filters
 from bridge.storage.admin.user_list import UserLine
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
 
-__all__ = ["COUNTED", "UserLine", "UserPage", "UserRecord", "get_line", "iterate", "list_page", "list_roles"]
+__all__ = [
+    "COUNTED",
+    "UserLine",
+    "UserPage",
+    "UserRecord",
+    "get_line",
+    "iterate",
+    "list_ids",
+    "list_page",
+    "list_roles",
+]
 
 Read = Callable[[], AbstractContextManager[Connection]]
 
 COUNTED = 10_000
 """How far the matches of a search are counted."""
+FEW = 2_000
+"""A filter of a large store that finds more users is applied while the list is read in its order."""
 BATCH = 500
 """How many users an export reads at once."""
+_CURRENT = frozenset({Sort.USER, Sort.PURCHASED})
+"""The orders that need no kept figures, however many users a store has."""
 _ROLES = 50
 _ROLES_OF = 1_000
 """The roles of so many users are read, and so many roles are offered."""
@@ -43,8 +58,8 @@ class UserPage:
     """One page of users. `first` is the number of its first line; `previous` and `next` are None at the ends.
 
     `matches` counts the users that the search and the filters find, up to `COUNTED`
-    and one; None without any. `sorted_at` is the moment of the figures by which a
-    large store is sorted; None where they are of now.
+    and one; None without any. `sorted_at` is the moment of the figures by which users
+    of a large store are sorted and chosen; None where they are of now.
     """
 
     lines: tuple[UserLine, ...]
@@ -69,6 +84,8 @@ def list_page(
     kept = account_figures.find(connection, store.id)
     kept_at = kept.as_of if kept else None
     part, among = _find(connection, store, listing, kept_at=kept_at, now=now)
+    if kept:
+        among = _few(connection, store, part, among, now=now)
     lines = user_list.list_users(
         connection, store.id, part, since=since, now=now, among_accounts=among, is_kept=kept is not None
     )
@@ -82,6 +99,8 @@ def list_page(
     elif counts and kept and part.search and not (part.filters or part.role):
         # A search that is left in the list has found more than are counted.
         matches = COUNTED + 1
+    elif counts and kept and among is None and kept_filters.answers(part):
+        matches = kept_filters.count_kept(connection, store.id, part, most=COUNTED + 1, now=now)
     elif counts and listing.is_narrowed:
         matches = user_list.count_users(connection, store.id, part, most=COUNTED + 1, now=now, among_accounts=among)
     if listing.is_last:
@@ -91,7 +110,7 @@ def list_page(
         first = max(1, total - len(lines) + 1)
     else:
         first = _first_number(listing, len(lines), is_start=previous is None)
-    is_kept = kept_at is not None and listing.sort not in {Sort.USER, Sort.PURCHASED}
+    is_kept = kept_at is not None and (listing.sort not in _CURRENT or kept_filters.is_kept(listing))
     return UserPage(
         tuple(lines),
         first,
@@ -105,7 +124,8 @@ def list_page(
 def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> Iterator[list[UserRecord]]:
     """Yield all users of a listing in its order, from the first one, in batches with the overviews of their accounts.
 
-    Each batch is read in a transaction of its own, so that a slow reader holds none.
+    In the order of their ids, the default, or of purchases, users are chosen by current
+    values also in a large store. Each batch is read in a transaction of its own, so that a slow reader holds none.
     """
     since = store_stats.since(store, now)
     with reading() as connection:
@@ -122,7 +142,7 @@ def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> 
                 since=since,
                 now=now,
                 among_accounts=among,
-                is_kept=kept is not None,
+                is_kept=kept is not None and listing.sort not in _CURRENT,
             )
             lines, _, last = _cut(lines, part)
             policy = policies.for_store(connection, store.id)
@@ -131,6 +151,13 @@ def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> 
         if last is None:
             return
         following = _place(last, 1)
+
+
+def list_ids(connection: Connection, store: Store, listing: Listing, *, most: int, now: datetime) -> list[int]:
+    """Return the ids of the users that a listing finds by current values, in order, at most `most`."""
+    kept = account_figures.find(connection, store.id)
+    part, among = _find(connection, store, listing, kept_at=kept.as_of if kept else None, now=now)
+    return user_list.list_ids(connection, store.id, part, most=most, now=now, among_accounts=among)
 
 
 def _find(
@@ -142,12 +169,27 @@ def _find(
     `COUNTED` users: the list itself then meets a page of them soon.
     """
     among = filters.list_accounts(connection, store, listing.filters, now=now)
+    if Filter.WAITING in listing.filters:
+        waiting = kept_filters.find_waiting(connection, store.id, most=COUNTED)
+        if waiting is not None:
+            listing = replace(listing, filters=listing.filters - {Filter.WAITING})
+            among = sorted(waiting if among is None else waiting.intersection(among))
     if kept_at is None or not listing.search:
         return listing, among
     found = user_search.find_accounts(connection, store.id, listing.search, kept_at=kept_at, most=COUNTED)
     if found is None:
         return listing, among
     return replace(listing, search=""), sorted(found if among is None else found.intersection(among))
+
+
+def _few(
+    connection: Connection, store: Store, listing: Listing, among: list[int] | None, *, now: datetime
+) -> list[int] | None:
+    """Limit a list to the users that a rare filter finds; a list with more users soon meets a page of them."""
+    few = kept_filters.find_few(connection, store.id, listing, most=FEW, now=now)
+    if few is None:
+        return among
+    return sorted(few if among is None else few.intersection(among))
 
 
 def list_roles(connection: Connection, store: Store) -> list[str]:

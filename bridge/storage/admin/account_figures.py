@@ -33,7 +33,19 @@ from bridge.storage.engine.bulk import Writer
 from bridge.storage.engine.sums import capped_sum, halves, whole
 from bridge.storage.metering.tables import holds, usage_days
 
-_COPIED = ("balance", "held", "debt", "used", "active_at", "name", "email", "roles", "search_key")
+_COPIED = (
+    "balance",
+    "held",
+    "debt",
+    "used",
+    "active_at",
+    "name",
+    "email",
+    "roles",
+    "search_key",
+    "user_id",
+    "purchased",
+)
 _WRITE = Writer(
     account_figures, ("account_id", "store_id", *_COPIED), keys=("account_id",), replace=("store_id", *_COPIED)
 )
@@ -138,6 +150,8 @@ def _live() -> Select[*tuple[Any, ...]]:
             accounts.c.store_id == bindparam("store", type_=BigInteger()),
             accounts.c.user_id > bindparam("after", type_=BigInteger()),
             accounts.c.user_id <= bindparam("last", type_=BigInteger()),
+            # A merged account is in no list; its figures were deleted with the merge.
+            accounts.c.merged_into.is_(None),
         )
         .cte("batch")
     )
@@ -169,4 +183,6 @@ def _live() -> Select[*tuple[Any, ...]]:
         func.coalesce(batch.c.email_key, "").label("email"),
         cast(batch.c.roles, Text).label("roles"),
         func.coalesce(batch.c.search_key, "").label("search_key"),
+        batch.c.user_id,
+        batch.c.purchased,
     )

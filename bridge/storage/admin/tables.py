@@ -128,6 +128,9 @@ store_figures = Table(
 )
 
 
+EXHAUSTED = "balance = 0 and purchased > 0"
+"""The condition of a user who bought tokens and has none left."""
+
 # The values by which users of such a store are sorted. A spend does not write them, because of the many indexes.
 account_figures = Table(
     "account_figures",
@@ -143,6 +146,18 @@ account_figures = Table(
     Column("email", Text, nullable=False),
     Column("roles", Text, nullable=False),
     Column("search_key", Text, nullable=False),
+    # For the filters, beside those by which the list is sorted.
+    Column("user_id", BIG, nullable=False, server_default=text("0")),
+    Column("purchased", BIG, nullable=False, server_default=text("0")),
+    # With the values of the filters, so that a user whom a filter leaves out is not read.
+    Index("ix_account_figures_user", "store_id", "user_id", "account_id", "balance", "purchased", "debt", "active_at"),
+    Index(
+        "ix_account_figures_exhausted",
+        "store_id",
+        "account_id",
+        postgresql_where=text(EXHAUSTED),
+        sqlite_where=text(EXHAUSTED),
+    ),
     Index("ix_account_figures_balance", "store_id", "balance", "account_id"),
     Index("ix_account_figures_held", "store_id", "held", "account_id"),
     Index("ix_account_figures_debt", "store_id", "debt", "account_id"),

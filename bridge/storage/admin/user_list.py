@@ -37,7 +37,7 @@ from sqlalchemy import (
 
 from bridge.domain.admin.user_list import INACTIVE_DAYS, Filter, Listing, Place, Sort
 from bridge.storage.accounts.tables import accounts
-from bridge.storage.admin import user_search
+from bridge.storage.admin import filters, user_search
 from bridge.storage.admin.tables import account_figures
 from bridge.storage.engine.bulk import among
 from bridge.storage.engine.hints import unindexed
@@ -47,7 +47,7 @@ from bridge.storage.orders.tables import orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_KEPT = {Sort.ACTIVE: "active_at"}
+_KEPT = {Sort.ACTIVE: "active_at", Sort.USER: "user_id"}
 _FILTERS: dict[Filter, ColumnElement[bool]] = {
     Filter.HAS_BALANCE: accounts.c.balance > 0,
     Filter.EXHAUSTED: and_(accounts.c.balance == 0, accounts.c.purchased > 0),
@@ -86,12 +86,15 @@ def list_users(
     """Return the users just after or before a place, in the order of the list; one more than a page if there is one.
 
     `among_accounts` limits the list to these accounts. With `is_kept`, users are
-    sorted by the kept figures of a large store.
+    sorted and chosen by the kept figures of a large store.
     """
-    source = _sorted_by(listing.sort, store_id, since=since, now=now, is_kept=is_kept)
+    source = _sorted_by(listing, store_id, since=since, now=now, is_kept=is_kept, chooses=among_accounts is None)
     statement = select(accounts, source.value.label("value")).select_from(source.tables)
     if among_accounts is None:
         statement = statement.where(source.of_store)
+        if source.is_kept:
+            # SQLite would take the index of a filter, and sort all that it finds.
+            statement = statement.with_hint(account_figures, f"INDEXED BY ix_account_figures_{listing.sort}", "sqlite")
     else:
         statement = statement.where(among(source.account_id, "among"), _of_store(store_id, is_filter=True))
     statement = statement.where(*_conditions(store_id, listing, now=now))
@@ -116,6 +119,20 @@ def find_user(connection: Connection, store_id: int, user_id: int, *, since: dat
     return next(iter(_with_figures(connection, rows, since=since, now=now)), None)
 
 
+def list_ids(
+    connection: Connection,
+    store_id: int,
+    listing: Listing,
+    *,
+    most: int,
+    now: datetime,
+    among_accounts: Sequence[int] | None = None,
+) -> list[int]:
+    """Return the ids of the users that match the search and the filters by current values, in order."""
+    statement, values = _matching(accounts.c.user_id, store_id, listing, now=now, among_accounts=among_accounts)
+    return list(connection.execute(statement.order_by(accounts.c.user_id).limit(most), values).scalars())
+
+
 def count_users(
     connection: Connection,
     store_id: int,
@@ -126,13 +143,21 @@ def count_users(
     among_accounts: Sequence[int] | None = None,
 ) -> int:
     """Return how many users match the search and the filters, counted up to `most`."""
-    statement = select(accounts.c.id).where(*_conditions(store_id, listing, now=now)).limit(most)
+    statement, values = _matching(accounts.c.id, store_id, listing, now=now, among_accounts=among_accounts)
+    counted = select(func.count()).select_from(statement.limit(most).subquery())
+    return connection.execute(counted, values).scalar_one()
+
+
+def _matching(
+    column: Column[Any], store_id: int, listing: Listing, *, now: datetime, among_accounts: Sequence[int] | None
+) -> tuple[Select[Any], dict[str, Sequence[int]]]:
+    """Return a query for a column of the users that match by current values, and its parameters."""
+    statement = select(column).where(*_conditions(store_id, listing, now=now))
     if among_accounts is None:
-        values, statement = {}, statement.where(_of_store(store_id))
-    else:
-        values = {"among": among_accounts}
-        statement = statement.where(among(accounts.c.id, "among"), _of_store(store_id, is_filter=True))
-    return connection.execute(select(func.count()).select_from(statement.subquery()), values).scalar_one()
+        return statement.where(_of_store(store_id)), {}
+    return statement.where(among(accounts.c.id, "among"), _of_store(store_id, is_filter=True)), {
+        "among": among_accounts
+    }
 
 
 def list_roles(connection: Connection, store_id: int, *, among: int, limit: int) -> list[str]:
@@ -154,6 +179,7 @@ class _Source:
     account_id: Column[int]
     tables: FromClause
     of_store: ColumnElement[bool]
+    is_kept: bool = False
 
 
 def _of_store(store_id: int, *, is_filter: bool = False) -> ColumnElement[bool]:
@@ -166,7 +192,11 @@ def _of_store(store_id: int, *, is_filter: bool = False) -> ColumnElement[bool]:
     return and_(store == store_id, accounts.c.user_id.is_not(None), accounts.c.merged_into.is_(None))
 
 
-def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept: bool) -> _Source:
+def _sorted_by(listing: Listing, store_id: int, *, since: date, now: datetime, is_kept: bool, chooses: bool) -> _Source:
+    """Return what the list is sorted by; with `chooses`, the kept figures also leave out users."""
+    sort = listing.sort
+    chooses = chooses and filters.is_kept(listing)
+    is_plain = sort is Sort.PURCHASED or (sort is Sort.USER and not chooses)
     plain: dict[Sort, ColumnElement[Any]] = {
         Sort.USER: accounts.c.user_id,
         Sort.PURCHASED: accounts.c.purchased,
@@ -179,11 +209,12 @@ def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept
         Sort.DEBT: accounts.c.debt,
         Sort.ACTIVE: accounts.c.updated_at,
     }
-    if sort not in plain and is_kept:
+    if is_kept and not is_plain:
         kept = account_figures
         tables = kept.join(accounts, accounts.c.id == kept.c.account_id)
-        of_store = and_(kept.c.store_id == store_id, accounts.c.merged_into.is_(None))
-        return _Source(kept.c[_KEPT.get(sort, sort.value)], kept.c.account_id, tables, of_store)
+        chosen = filters.kept_conditions(listing, now=now) if chooses else []
+        of_store = and_(kept.c.store_id == store_id, accounts.c.merged_into.is_(None), *chosen)
+        return _Source(kept.c[_KEPT.get(sort, sort.value)], kept.c.account_id, tables, of_store, is_kept=True)
     of_store = _of_store(store_id)
     if sort in plain or sort in live:
         return _Source({**plain, **live}[sort], accounts.c.id, accounts, of_store)

@@ -13,6 +13,9 @@ from bridge.storage.stores.tables import stores
 AWAITED = "account_id is null and customer_id <> 0 and status in ('on-hold','processing')"
 """The condition of an order that is paid, or soon will be, and has granted nothing yet."""
 
+WAITING = "(question <> '' or unpaid_since is not null) and (account_id is not null or customer_id > 0)"
+"""The condition of an order of a user that needs attention or is not paid."""
+
 orders = Table(
     "orders",
     metadata,
@@ -125,6 +128,14 @@ orders = Table(
         "customer_id",
         postgresql_where=text(AWAITED),
         sqlite_where=text(AWAITED),
+    ),
+    Index(
+        "ix_orders_waiting",
+        "store_id",
+        "account_id",
+        "customer_id",
+        postgresql_where=text(WAITING),
+        sqlite_where=text(WAITING),
     ),
     Index(
         "ix_orders_questions",

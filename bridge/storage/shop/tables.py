@@ -32,6 +32,7 @@ deliveries = Table(
     Column("repeated_at", Instant),
     CheckConstraint("state in ('received','processed','ignored','rejected')", name="state"),
     Index("ix_deliveries_store_id_id", "store_id", "id"),
+    Index("ix_deliveries_state", "store_id", "state", "id"),
     Index("ix_deliveries_resource", "store_id", "resource_id", "id"),
     Index(
         "ix_deliveries_due",

@@ -88,4 +88,5 @@ changes = Table(
     Column("after", JSON(none_as_null=True)),
     Column("created_at", Instant, nullable=False),
     Index("ix_changes_store_id", "store_id", "id"),
+    Index("ix_changes_subject", "store_id", "subject", "id"),
 )

@@ -85,7 +85,8 @@ def list_users() -> Response:
     """Return the users of the store that match a search and filters, sorted.
 
     In a store with more than 5,000 users, the order is that of figures a job
-    keeps; `as_of` is their time. The amounts of each user are current.
+    keeps, and a filter finds users who matched then and still do; `as_of` is the
+    time of these figures. The amounts of each user are current.
     """
     wanted = request.args.get("sort", "-id")
     sort = _SORTS.get(wanted.removeprefix("-"))
