@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -23,7 +24,7 @@ from bridge.web.context import utcnow
 from tests.support.browser import open_browser
 from tests.support.compile_cache import cache_compiled
 from tests.support.conforming import ConformingClient
-from tests.support.db_pool import DatabasePool
+from tests.support.db_pool import DatabasePool, keep_rows
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
 
@@ -74,6 +75,42 @@ def postgresql_template(cluster: Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
+def sqlite_shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Connected]:
+    """Return a SQLite database with the recorded shop in it, to be copied, and the shop."""
+    path = tmp_path_factory.mktemp("shop") / "bridge.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    return path, _connect_shop(f"sqlite:///{path}")
+
+
+@pytest.fixture(scope="session")
+def postgresql_shop(cluster: Cluster, postgresql_template: str) -> Iterator[tuple[DatabasePool, Connected]]:
+    """Return a pool of PostgreSQL databases with the recorded shop in them, and the shop."""
+    url = cluster.create_database("template_shop", template=postgresql_template)
+    connected = _connect_shop(url)
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        keep_rows(connection)
+    pool = DatabasePool(cluster, "template_shop")
+    yield pool, connected
+    pool.close()
+
+
+def _connect_shop(database_url: str) -> Connected:
+    app = create_app(make_config(database_url))
+    connected = _add_shop(app)
+    parts: Runtime = app.extensions["bridge"]
+    parts.group_commit.close()
+    parts.database.close()
+    return connected
+
+
+def _add_shop(app: Flask) -> Connected:
+    parts: Runtime = app.extensions["bridge"]
+    wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
+    with parts.database.transaction() as connection:
+        return add_store(connection, wanted, vault_=parts.vault, actor="test", now=utcnow())
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return one browser for all tests; those that use it share the xdist group `browser`."""
     with open_browser() as chromium:
@@ -95,17 +132,37 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Return the URL of a migrated, empty database that only this test uses while it runs."""
+    """Return the URL of a migrated database that only this test uses while it runs.
+
+    It is empty, except that it has the shop of a test that asks for `app` and `shop`.
+    """
+    has_shop = {"app", "shop"} <= set(request.fixturenames)
+    connected = None
     if engine == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        if has_shop:
+            template, connected = request.getfixturevalue("sqlite_shop")
         path = tmp_path / "bridge.sqlite3"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-        return
-    cluster: Cluster = request.getfixturevalue("cluster")
-    pool: DatabasePool = request.getfixturevalue("pool")
-    name = pool.take()
-    yield cluster.url(name)
-    pool.give_back(name)
+        shutil.copyfile(template, path)
+        url = f"sqlite:///{path}"
+    else:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        if has_shop:
+            pool, connected = request.getfixturevalue("postgresql_shop")
+        else:
+            pool = request.getfixturevalue("pool")
+        name = pool.take()
+        url = cluster.url(name)
+    if connected is not None:
+        _shops[url] = connected
+    yield url
+    _shops.pop(url, None)
+    if engine == "postgresql":
+        pool.give_back(name)
+
+
+_shops: dict[str, Connected] = {}
+"""The shop that a database was copied with, by its URL."""
 
 
 @pytest.fixture
@@ -165,7 +222,5 @@ class Shop:
 def shop(app: Flask) -> Shop:
     """Return the recorded shop, connected: slug `shop`, in New York, signing with `test-secret`."""
     parts: Runtime = app.extensions["bridge"]
-    wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
-    with parts.database.transaction() as connection:
-        connected = add_store(connection, wanted, vault_=parts.vault, actor="test", now=utcnow())
+    connected = _shops.get(parts.config.database_url) or _add_shop(app)
     return Shop(connected, app.test_client())

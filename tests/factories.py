@@ -8,7 +8,7 @@ import hmac
 import itertools
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
+from bridge.storage.engine.database import Database
 from bridge.web.context import utcnow
 
 Document = dict[str, Any]
@@ -160,6 +161,25 @@ def put_user(shop: Shop, user_id: int, **profile: Any) -> Document:
     response = shop.client.put(f"/v1/users/{user_id}", json=profile, headers=shop.headers)
     assert response.status_code == 200, response.text
     return response.get_json()
+
+
+def put_users(shop: Shop, user_ids: Iterable[int], **profile: Any) -> None:
+    """Create or update the accounts of up to 100 users, all with the same profile, in one request."""
+    users = [{"id": user_id, **profile} for user_id in user_ids]
+    response = shop.client.put("/v1/users/bulk", json={"users": users}, headers=shop.headers)
+    assert response.status_code == 200, response.text
+    assert not any("code" in result for result in response.json["results"]), response.text
+
+
+def copy_first_user(database: Database, last: int) -> None:
+    """Add users 2 to `last`, each with the name and the roles of user 1, in this order."""
+    columns = "store_id, user_id, name, name_key, roles, created_at, updated_at"
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            f"with recursive numbers(n) as (select 2 union all select n + 1 from numbers where n < {last})"
+            f" insert into accounts (id, {columns}) select id + n, store_id, n, name, name_key,"
+            " roles, created_at, updated_at from accounts, numbers where user_id = 1"
+        )
 
 
 def give(shop: Shop, user_id: int, tokens: int) -> None:

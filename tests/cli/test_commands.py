@@ -194,6 +194,7 @@ def test_audit_counts_what_it_checked(flask, shop):
     }
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_audit_shows_its_progress_on_a_terminal_and_nowhere_else(shop, database_url):
     """A terminal gets it as standard error; standard output has the result alone."""
     ours, theirs = pty.openpty()

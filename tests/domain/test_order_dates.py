@@ -63,7 +63,7 @@ def last_of(documents):
     return deciding[-1] if deciding else None
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_documents_of_one_clock_are_ordered_by_their_dates_however_they_arrive(data):
     offset, now, sent = data.draw(st.one_of(ABOUT_A_MINUTE, OFFSETS)), 0, []
@@ -82,7 +82,7 @@ def test_documents_of_one_clock_are_ordered_by_their_dates_however_they_arrive(d
     assert last is None or is_as(known, last)
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_no_refund_is_lost_silently_where_a_clock_was_set(data):
     """Each document is dated by one of some clocks that are right or ahead, and arrives before the next is made."""
@@ -105,7 +105,7 @@ def test_no_refund_is_lost_silently_where_a_clock_was_set(data):
         assert known.effect is Effect.REVOKES or (effect(last) is Effect.GRANTS and known.refunded >= last.refunded)
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_no_change_is_lost_silently_where_a_clock_was_set_back(data):
     """Each document is dated by a clock that may be set before it, and arrives before the next is made."""

@@ -187,7 +187,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Order], list[Order]]:
     return states, draw(st.permutations(states + again))
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(histories())
 def test_any_history_ends_alike_in_any_order_of_arrival(drawn):
     states, arrival = drawn

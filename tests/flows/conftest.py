@@ -18,7 +18,7 @@ from bridge.runtime import Runtime
 def address(app: Flask) -> Iterator[str]:
     """Return the address where the app answers a browser, which is its public address as well."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
     parts: Runtime = app.extensions["bridge"]

@@ -21,6 +21,8 @@ from tests.support.connecting import HERE, SITE, make_code, send_code
 from tests.support.ledger_sql import count, rows
 from tests.support.linked_sites import bearer
 
+pytestmark = pytest.mark.one_engine
+
 SHOP = {"url": "http://127.0.0.1:8980/"}
 
 
@@ -237,6 +239,7 @@ def test_each_step_is_in_the_audit_log_without_secrets(app, shop, database, capl
         assert secret not in stored + caplog.text
 
 
+@pytest.mark.both_engines
 def test_of_two_sites_that_send_a_code_at_once_one_is_connected(app, database):
     for _ in range(3):
         code, before = make_code(app), count(database, "stores")
@@ -248,6 +251,7 @@ def test_of_two_sites_that_send_a_code_at_once_one_is_connected(app, database):
         assert count(database, "stores") == before + 1
 
 
+@pytest.mark.both_engines
 def test_two_admins_who_connect_one_new_site_at_once_make_one_store(app, database):
     for place in range(3):
         before = count(database, "stores")
@@ -259,6 +263,7 @@ def test_two_admins_who_connect_one_new_site_at_once_make_one_store(app, databas
         assert count(database, "stores") == before + 1
 
 
+@pytest.mark.both_engines
 def test_two_admins_who_connect_a_store_at_once_leave_one_lasting_key(app, shop, database):
     statuses = at_once(app, [(make_code(app, "shop"), SHOP), (make_code(app, "shop"), SHOP)])
 
@@ -280,6 +285,7 @@ def at_once(app, sent):
         return sorted(pool.map(send, sent))
 
 
+@pytest.mark.both_engines
 def test_orders_of_a_connected_site_grant_tokens(app, shop):
     connected = send_code(app, make_code(app, "shop"), **SHOP).get_json()
 

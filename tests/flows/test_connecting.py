@@ -22,6 +22,8 @@ from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.one_engine
+
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 KEYS = {"key_id": 7, "consumer_key": "ck_" + "1" * 40, "consumer_secret": "cs_" + "2" * 40}
 
@@ -141,6 +143,7 @@ def test_state_ends_after_a_quarter_of_an_hour(connected_shop, admin):
     assert ledger_sql.count(connected_shop.database, "stores") == 1
 
 
+@pytest.mark.both_engines
 def test_of_keys_that_come_twice_at_once_one_are_taken(connected_shop, admin):
     state, got = state_of(ask(admin, connected_shop.served.url)), []
     clients = [connected_shop.app.test_client() for _ in range(4)]

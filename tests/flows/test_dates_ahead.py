@@ -29,27 +29,31 @@ def dated(document, moment):
     return document | {"date_modified_gmt": text, "date_modified": text}
 
 
-def end(store, ended, moment):
+def end(store, ended, moment, *, number=1, customer=2):
     """Deliver the end of an order; a deletion has no date."""
     if ended == "deleted":
-        return deliver(store, {"id": 1}, "order.deleted", delivery="gone")
-    return deliver(store, dated(order(1, ended), moment))
+        return deliver(store, {"id": number}, "order.deleted", delivery="gone" if number == 1 else f"gone-{number}")
+    return deliver(store, dated(order(number, ended, customer=customer), moment))
 
 
-def reviews(store):
-    """Return the open review items of order 1."""
-    return store.client.get("/v1/orders/1", headers=store.headers).json["reviews"]
+def reviews(store, number=1):
+    """Return the open review items of an order."""
+    return store.client.get(f"/v1/orders/{number}", headers=store.headers).json["reviews"]
 
 
-def decide(store, choice):
-    (item,) = reviews(store)
+def decide(store, choice, number=1):
+    (item,) = reviews(store, number)
     body = {"kind": item["kind"], "subject": item["subject"], "choice": choice}
-    return store.client.post("/v1/orders/1/decisions", json=body, headers=store.headers)
+    return store.client.post(f"/v1/orders/{number}/decisions", json=body, headers=store.headers)
+
+
+def read_clock():
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
 def now():
-    return datetime.now(UTC).replace(microsecond=0)
+    return read_clock()
 
 
 @pytest.fixture
@@ -61,16 +65,19 @@ def store(shop, database):
 
 
 @ends
-@pytest.mark.parametrize("ahead", [SECOND, *AHEAD], ids=str)
-def test_end_of_an_order_counts_after_a_document_dated_ahead(store, now, ended, ahead):
+def test_end_of_an_order_counts_after_a_document_dated_ahead(store, ended):
+    """One order, of a buyer of its own, for each distance."""
     copies = 1 if ended == "cancelled" else 2
-    for _ in range(copies):
-        deliver(store, dated(order(1), now + ahead))
-    for _ in range(copies):
-        assert end(store, ended, now + SECOND).status_code == 200
+    for number, ahead in enumerate([SECOND, *AHEAD], start=1):
+        now = read_clock()
+        for _ in range(copies):
+            deliver(store, dated(order(number, customer=number), now + ahead))
+        assert balance_of(store, number) == 1000, ahead
+        for _ in range(copies):
+            assert end(store, ended, now + SECOND, number=number, customer=number).status_code == 200
 
-    assert balance_of(store, 2) == 0
-    assert reviews(store) == []
+        assert balance_of(store, number) == 0, ahead
+        assert reviews(store, number) == [], ahead
 
 
 @pytest.mark.parametrize("behind", [SECOND, 30 * SECOND], ids=str)
@@ -83,12 +90,13 @@ def test_refund_of_a_clock_some_seconds_behind_ours_counts_after_a_document_date
 
 
 @pytest.mark.parametrize("offset", [-14 * HOUR, -HOUR, -5 * SECOND, 5 * SECOND, 45 * SECOND, HOUR], ids=str)
-@ends
-def test_end_of_an_order_counts_where_the_shops_clock_is_wrong_all_the_time(store, now, offset, ended):
-    deliver(store, dated(order(1), now + offset))
-    end(store, ended, now + offset)
+def test_end_of_an_order_counts_where_the_shops_clock_is_wrong_all_the_time(store, offset):
+    for number, ended in enumerate(ENDS, start=1):
+        now = read_clock()
+        deliver(store, dated(order(number, customer=number), now + offset))
+        end(store, ended, now + offset, number=number, customer=number)
 
-    assert balance_of(store, 2) == 0
+        assert balance_of(store, number) == 0, ended
 
 
 @aheads
@@ -128,26 +136,28 @@ def test_end_dated_long_before_a_document_dated_ahead_came_is_a_review_item(stor
     assert (balance_of(store, 2), reviews(store)) == (1000, [])
 
 
-@ends
 @pytest.mark.parametrize("ahead", AHEAD, ids=str)
-def test_document_dated_ahead_does_not_grant_an_ended_order_again(store, now, ended, ahead):
-    deliver(store, dated(order(1), now - MINUTE))
-    end(store, ended, now)
-    late = dated(order(1), now + ahead)
-    for _ in range(2):
-        deliver(store, late)
+def test_document_dated_ahead_does_not_grant_an_ended_order_again(store, ahead):
+    """One order, of a buyer of its own, for each way to end."""
+    for number, ended in enumerate(ENDS, start=1):
+        now = read_clock()
+        deliver(store, dated(order(number, customer=number), now - MINUTE))
+        end(store, ended, now, number=number, customer=number)
+        late = dated(order(number, customer=number), now + ahead)
+        for _ in range(2):
+            deliver(store, late)
 
-    assert balance_of(store, 2) == 0
-    (item,) = reviews(store)
-    assert (item["kind"], item["choices"]) == ("date_unclear", ["apply", "leave"])
-    listed = store.client.get("/v1/exceptions", headers=store.headers).json["items"]
-    assert [one["question"] for one in listed] == ["date_unclear"]
-    assert decide(store, "apply").status_code == 200
-    assert (balance_of(store, 2), reviews(store)) == (1000, [])
-    deliver(store, late)
-    assert (balance_of(store, 2), reviews(store)) == (1000, [])
-    deliver(store, dated(order(1, "refunded"), now + 5 * SECOND))
-    assert balance_of(store, 2) == 0
+        assert balance_of(store, number) == 0, ended
+        (item,) = reviews(store, number)
+        assert (item["kind"], item["choices"]) == ("date_unclear", ["apply", "leave"]), ended
+        listed = store.client.get("/v1/exceptions", headers=store.headers).json["items"]
+        assert [one["question"] for one in listed] == ["date_unclear"], ended
+        assert decide(store, "apply", number).status_code == 200
+        assert (balance_of(store, number), reviews(store, number)) == (1000, []), ended
+        deliver(store, late)
+        assert (balance_of(store, number), reviews(store, number)) == (1000, []), ended
+        deliver(store, dated(order(number, "refunded", customer=number), now + 5 * SECOND))
+        assert balance_of(store, number) == 0, ended
 
 
 @aheads
@@ -228,17 +238,20 @@ def test_documents_of_a_clock_that_is_ahead_count_as_they_come(store, now, offse
     assert (balances, reviews(store)) == ([0, 1000, 0, 1000], [])
 
 
-@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))), ids=str)
-@pytest.mark.parametrize("offset", [-14 * HOUR, SECOND, 45 * SECOND, MINUTE + SECOND, FAR], ids=str)
-def test_documents_of_one_clock_are_ordered_as_they_say(store, now, offset, arrival):
-    documents = [
-        dated(order(1, status), now + offset + place * SECOND)
-        for place, status in enumerate(("processing", "cancelled", "completed"))
-    ]
-    for place in (*arrival, *arrival):
-        deliver(store, documents[place])
+@pytest.mark.parametrize("offset", [-14 * HOUR, SECOND, 45 * SECOND, MINUTE + 5 * SECOND, FAR], ids=str)
+def test_documents_of_one_clock_are_ordered_as_they_say(store, offset):
+    """One order, of a buyer of its own, for each order of arrival."""
+    for number, arrival in enumerate(itertools.permutations(range(3)), start=1):
+        # Whether a document is dated far ahead depends on the time that has passed until it came.
+        now = read_clock()
+        documents = [
+            dated(order(number, status, customer=number), now + offset + place * SECOND)
+            for place, status in enumerate(("processing", "cancelled", "completed"))
+        ]
+        for place in (*arrival, *arrival):
+            deliver(store, documents[place])
 
-    assert (balance_of(store, 2), reviews(store)) == (1000, [])
+        assert (balance_of(store, number), reviews(store, number)) == (1000, []), arrival
 
 
 def test_five_documents_of_usual_dates_end_alike_in_every_order_of_arrival(store, now):

@@ -15,6 +15,8 @@ from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 STAGING = "https://staging.shop.example/"
 
@@ -89,6 +91,7 @@ def test_international_name_of_the_stores_own_site_is_written_in_two_ways(app, u
     assert balance_of(shop, 2) == 4_000
 
 
+@pytest.mark.both_engines
 def test_delivery_of_another_site_waits_until_the_owner_accepts_it(shop, app, database):
     deliver(shop, order(), source=STAGING)
     deliver(shop, product(10, 5), "product.updated", source=STAGING)

@@ -12,6 +12,8 @@ from bridge.services.events.endpoints import MAX_ENDPOINTS
 from tests.support.events import NOW, EventDriver, Sender
 from tests.support.ledger_sql import rows
 
+pytestmark = pytest.mark.one_engine
+
 URL = "https://hooks.example.com/bridge"
 MINUTE = timedelta(minutes=1)
 BEFORE = "2026-11-20T00:00:00Z"
@@ -84,6 +86,7 @@ def test_deleted_endpoint_gets_nothing_more(driver, database):
     assert driver.send(Sender()) == 0
 
 
+@pytest.mark.both_engines
 def test_endpoint_deleted_while_it_is_sent_to_ends_the_run(driver):
     endpoint = driver.endpoint()
     driver.emit(1, 1)

@@ -32,6 +32,7 @@ def left(database, job):
     return rows(database, f"select count(*) as n from {table}")[0]["n"]
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("job", ["expire_holds", "prune"])
 def test_after_a_kill_the_ledger_adds_up_and_the_next_run_does_the_rest(shop, database, database_url, job):
     growth_data.add_accounts(database, shop.id, 50, now=utcnow())

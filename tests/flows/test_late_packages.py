@@ -283,6 +283,7 @@ def past(app, caplog):
         yield connected_shop
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_past_orders_of_a_shop_whose_products_were_marked_later_arrive_exactly_once(past, is_killed):
     """Connected first, marked later, granted then: every token arrives, also after a cut-off and a repeat."""

@@ -25,6 +25,8 @@ from tests.conftest import Shop
 from tests.factories import add_shop, put_user
 from tests.support.ledger_sql import count, rows
 
+pytestmark = pytest.mark.one_engine
+
 BLOG = {"url": "https://blog.example.com", "name": "Blog"}
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -126,6 +128,7 @@ def test_code_works_once(shop, database):
     assert count(database, "sites") == 1
 
 
+@pytest.mark.both_engines
 def test_of_two_sites_that_send_a_code_at_once_one_is_linked(app, shop, database):
     for _ in range(5):
         code, barrier, before = new_code(shop), threading.Barrier(2), count(database, "sites")
@@ -252,6 +255,7 @@ def test_refused_guess_says_when_to_try_again(shop, database):
     assert other.status_code == 201
 
 
+@pytest.mark.both_engines
 def test_guesses_that_come_at_once_are_all_counted(app, shop, database):
     barrier = threading.Barrier(8)
 

@@ -307,6 +307,7 @@ def test_line_with_a_stamp_that_is_no_amount_waits(shop, stamped):
     assert balance_of(shop, 2) == 1_070
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("is_known", [False, True])
 def test_same_delivery_from_many_threads_grants_once(shop, app, database, is_known):
     """The shop sent one order twice in one second, with one id and the same bytes."""

@@ -14,6 +14,8 @@ from tests import factories
 from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
     *("bridge/storage/", "bridge/metrics/", "bridge/web/server/", "bridge/web/i18n/"),

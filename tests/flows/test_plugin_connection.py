@@ -17,6 +17,8 @@ from tests.support.connecting import make_code, send_code
 from tests.support.ledger_sql import rows
 from tests.support.linked_sites import bearer, link
 
+pytestmark = pytest.mark.one_engine
+
 WRONG = {"consumer_key": "ck_" + "9" * 40, "consumer_secret": "cs_" + "9" * 40}
 
 
@@ -272,6 +274,7 @@ def test_a_check_of_this_moment_is_not_repeated(connected_shop, plugin):
     assert again["checked_at"] is not None
 
 
+@pytest.mark.both_engines
 def test_one_check_of_a_store_runs_at_a_time(connected_shop, plugin):
     checks = connected_shop.app.extensions["bridge"].shop_checks
     _, other = add_shop(connected_shop.app, "other")
@@ -318,6 +321,7 @@ def test_the_end_of_the_connection_leaves_the_owners_rest_keys(connected_shop, p
     assert stored_keys(connected_shop)["consumer_key"] is not None
 
 
+@pytest.mark.both_engines
 def test_deliveries_still_count_after_the_end(connected_shop, plugin):
     connected_shop.client.delete("/v1/connection", headers=plugin)
 

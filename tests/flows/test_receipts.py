@@ -21,6 +21,8 @@ from tests.support.portal import enter
 from tests.support.receipts import get_receipt, pages_of, spaced, text_of
 from tests.support.recordings import all_recordings, send
 
+pytestmark = pytest.mark.one_engine
+
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 SELLER = {
     "seller_name": "Token Works GmbH",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
 from bridge.services import secrets
 from tests.factories import add_shop, give, put_user, spend
 from tests.support.ledger_sql import rows
 from tests.support.linked_sites import BLOG, account, bearer, link, listed, rotate
+
+pytestmark = pytest.mark.one_engine
 
 
 def test_linked_site_is_listed_with_the_prefix_of_its_key(shop):

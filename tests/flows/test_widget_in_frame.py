@@ -22,7 +22,7 @@ def port() -> Iterator[int]:
     site = Flask("site")
     site.add_url_rule("/", "show", lambda: f'<title>Site</title><iframe src="{request.args["url"]}"></iframe>')
     server = make_server("127.0.0.1", 0, site, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server.server_port
     server.shutdown()

@@ -34,6 +34,7 @@ SKEWS = (0, 0, 0, 0, 59, -59, 3600, -3600)
 """How many seconds the shop's clock is ahead of ours, one for each seed in turn."""
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("part", range(PARTS))
 def test_after_a_full_check_the_ledger_equals_the_shop(app, caplog, engine, part):
     """Check edits, refunds, deletions, outages, disabled webhooks: the end does not depend on the deliveries."""

@@ -1,5 +1,6 @@
 """The audit finds every kind of fault, and nothing in a sound ledger."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -12,12 +13,18 @@ from bridge.web.context import utcnow
 from tests import factories
 from tests.support import recordings
 from tests.support.ledger_sql import rows
+from tests.support.replayed import replay
 from tests.support.spend_driver import SpendDriver
 
 
 @pytest.fixture
 def lived_in(shop, database):
     """Return a ledger with everything: grants, a reversal into debt, spends of every source, refunds, holds, a site."""
+    replay(partial(_live, database=database), shop, database)
+    return shop
+
+
+def _live(shop, database):
     day = {"period": "daily", "rules": {"user": 100}}
     assert shop.client.put("/v1/limits/chat", json=day, headers=shop.headers).status_code == 200
     factories.put_package(shop, 10, 1000)
@@ -36,7 +43,6 @@ def lived_in(shop, database):
     factories.deliver(shop, factories.order(8, customer=8, email="zoe@example.test"))
     assert factories.spend(shop, 8, 30).status_code == 201
     assert factories.merge(shop, 9, 8).status_code == 201
-    return shop
 
 
 def hold_and_plan(driver):

@@ -20,9 +20,9 @@ PRICE = 100_000
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """Return a connected shop that is read in pages of ten."""
+    """Return a connected shop that is read in pages of five."""
     caplog.set_level(logging.CRITICAL)
-    with open_connected_shop(app, page=10) as connected_shop:
+    with open_connected_shop(app, page=5) as connected_shop:
         yield connected_shop.connect()
 
 
@@ -35,7 +35,7 @@ def requests_of(connected_shop, act):
 
 @pytest.mark.parametrize("is_cached", [False, True])
 def test_shop_that_ignores_the_whole_query_is_found_out_after_two_requests(connected_shop, is_cached):
-    connected_shop.sell_many(35)
+    connected_shop.sell_many(18)
     connected_shop.served.rest.sickness.ignores = frozenset("*") if not is_cached else frozenset()
     connected_shop.served.rest.sickness.is_cached = is_cached
 
@@ -54,13 +54,13 @@ def test_shop_that_ignores_the_whole_query_is_found_out_after_two_requests(conne
     connected_shop.served.rest.sickness.ignores = frozenset()
     connected_shop.served.rest.sickness.is_cached = False
     assert connected_shop.poll().is_clean
-    assert connected_shop.balances() == {2: 35 * PRICE}
+    assert connected_shop.balances() == {2: 18 * PRICE}
     assert connected_shop.known().stopped == {}
     assert Code.SYNC_INCOMPLETE not in connected_shop.faults()
 
 
 def test_shop_that_begins_to_ignore_the_query_keeps_its_cursor(connected_shop):
-    connected_shop.sell_many(35)
+    connected_shop.sell_many(18)
     connected_shop.poll()
     reached = connected_shop.cursor()
     connected_shop.later(DAY)
@@ -75,33 +75,33 @@ def test_shop_that_begins_to_ignore_the_query_keeps_its_cursor(connected_shop):
 
 @pytest.mark.parametrize("seconds", [0, 1])
 def test_shop_older_than_5_8_is_read_page_by_page_and_said_to_be_old(connected_shop, seconds):
-    connected_shop.sell_many(35, seconds=seconds)
+    connected_shop.sell_many(18, seconds=seconds)
     connected_shop.served.rest.sickness.is_old = True
 
     assert connected_shop.poll().interruption == ""
 
-    assert connected_shop.balances() == {2: 35 * PRICE}
+    assert connected_shop.balances() == {2: 18 * PRICE}
     assert "WooCommerce before 5.8" in connected_shop.known().stopped["poll"].why
     assert connected_shop.cursor() is None
     connected_shop.later(900)
     connected_shop.sell(3)
     _, count = requests_of(connected_shop, connected_shop.poll)
     assert count <= 5
-    assert connected_shop.balances() == {2: 35 * PRICE, 3: PRICE}
+    assert connected_shop.balances() == {2: 18 * PRICE, 3: PRICE}
     refunded = min(connected_shop.shop.orders)
     connected_shop.later(DAY)
     connected_shop.shop.cancel(refunded)
     connected_shop.poll()
-    assert connected_shop.balances() == {2: 34 * PRICE, 3: PRICE}
+    assert connected_shop.balances() == {2: 17 * PRICE, 3: PRICE}
 
 
 def test_old_shop_goes_on_with_the_page_where_it_was_stopped(connected_shop):
-    connected_shop.sell_many(35)
+    connected_shop.sell_many(18)
     connected_shop.served.rest.sickness.is_old = True
     for _ in range(12):
         connected_shop.poll(requests=5, seconds=60)
 
-    assert connected_shop.balances() == {2: 35 * PRICE}
+    assert connected_shop.balances() == {2: 18 * PRICE}
 
 
 @pytest.mark.parametrize(
@@ -119,39 +119,39 @@ def test_old_shop_goes_on_with_the_page_where_it_was_stopped(connected_shop):
 )
 def test_one_ignored_parameter_loses_nothing_and_ends(connected_shop, ignored, seconds):
     """Orders of one second need pages; those of another do not."""
-    connected_shop.sell_many(35, seconds=seconds)
+    connected_shop.sell_many(18, seconds=seconds)
     connected_shop.poll()
     connected_shop.later(3600)
-    connected_shop.sell_many(35, seconds=seconds, product=16)
+    connected_shop.sell_many(18, seconds=seconds, product=16)
     connected_shop.shop.trash(connected_shop.sell(3))
     connected_shop.served.rest.sickness.ignores = frozenset({ignored})
 
     for run in (connected_shop.poll, connected_shop.run_full_scan, connected_shop.poll):
         _, count = requests_of(connected_shop, run)
         assert count < 150
-    is_whole = connected_shop.balances() == {2: 35 * PRICE + 35 * 10_000}
+    is_whole = connected_shop.balances() == {2: 18 * PRICE + 18 * 10_000}
     stopped = connected_shop.known().stopped
 
     assert is_whole or "poll" in stopped
     connected_shop.served.rest.sickness.ignores = frozenset()
     assert connected_shop.poll().is_clean
-    assert connected_shop.balances() == {2: 35 * PRICE + 35 * 10_000}
+    assert connected_shop.balances() == {2: 18 * PRICE + 18 * 10_000}
 
 
 @pytest.mark.parametrize(
     ("place", "seconds", "hides_fields"),
-    [(0, 0, False), (12, 1, False), (39, 600, False), (0, 600, True), (12, 0, True), (39, 1, True)],
+    [(0, 0, False), (6, 1, False), (19, 600, False), (0, 600, True), (6, 0, True), (19, 1, True)],
 )
 def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(
     connected_shop, place, seconds, hides_fields
 ):
-    placed = connected_shop.sell_many(40, seconds=seconds)
+    placed = connected_shop.sell_many(20, seconds=seconds)
     sickness = connected_shop.served.rest.sickness
     sickness.broken, sickness.hides_fields = {placed[place]}, hides_fields
 
     report, count = requests_of(connected_shop, connected_shop.poll)
 
-    assert connected_shop.balances() == {2: 39 * PRICE}
+    assert connected_shop.balances() == {2: 19 * PRICE}
     assert report.interruption == ""
     assert any(f"order {placed[place]} is set aside" in sentence for sentence in report.aside)
     assert [(one.kind, one.number) for one in connected_shop.known().set_aside] == [("order", placed[place])]
@@ -159,7 +159,7 @@ def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(
     connected_shop.later(3600)
     connected_shop.sell(3)
     report, count = requests_of(connected_shop, connected_shop.poll)
-    assert connected_shop.balances() == {2: 39 * PRICE, 3: PRICE}
+    assert connected_shop.balances() == {2: 19 * PRICE, 3: PRICE}
     assert count < 25
     (fault,) = [fault for fault in watch_faults(connected_shop) if fault.code is Code.SET_ASIDE]
     assert f"order {placed[place]}" in describe(fault)
@@ -171,7 +171,7 @@ def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(
     sickness.broken = set()
     connected_shop.later(DAY)
     connected_shop.run_full_scan()
-    assert connected_shop.balances() == {2: 40 * PRICE, 3: PRICE}
+    assert connected_shop.balances() == {2: 20 * PRICE, 3: PRICE}
     assert connected_shop.known().set_aside == ()
     assert Code.SET_ASIDE not in connected_shop.faults()
 
@@ -182,13 +182,13 @@ def watch_faults(connected_shop):
 
 
 def test_several_orders_the_shop_fails_over_stop_no_other(connected_shop):
-    placed = connected_shop.sell_many(40)
-    broken = set(placed[3:8]) | {placed[20], placed[-1]}
+    placed = connected_shop.sell_many(20)
+    broken = set(placed[1:4]) | {placed[10], placed[-1]}
     connected_shop.served.rest.sickness.broken = set(broken)
 
     connected_shop.poll()
 
-    assert connected_shop.balances() == {2: 33 * PRICE}
+    assert connected_shop.balances() == {2: 15 * PRICE}
     assert {one.number for one in connected_shop.known().set_aside} == broken
 
 
@@ -203,7 +203,7 @@ def test_only_order_of_a_shop_that_fails_is_set_aside(connected_shop):
 
 
 def test_shop_that_fails_over_everything_sets_nothing_aside(connected_shop):
-    connected_shop.sell_many(40)
+    connected_shop.sell_many(20)
     connected_shop.served.rest.sickness.page = (500, [("Content-Type", "text/html")], b"<html>critical error</html>")
 
     report, count = requests_of(connected_shop, connected_shop.poll)
@@ -233,7 +233,7 @@ def test_order_that_is_set_aside_and_checked_by_hand_is_taken_back(connected_sho
 
 
 def test_order_that_breaks_the_scan_is_set_aside_and_the_rest_is_scanned(connected_shop):
-    placed = connected_shop.sell_many(25)
+    placed = connected_shop.sell_many(13)
     connected_shop.poll()
     connected_shop.shop.force_delete(placed[-1])
     connected_shop.served.rest.sickness.broken = {placed[4]}
@@ -242,7 +242,7 @@ def test_order_that_breaks_the_scan_is_set_aside_and_the_rest_is_scanned(connect
     _, is_through = connected_shop.run_full_scan()
 
     assert is_through
-    assert connected_shop.balances() == {2: 24 * PRICE}
+    assert connected_shop.balances() == {2: 12 * PRICE}
     assert [one.number for one in connected_shop.known().set_aside] == [placed[4]]
 
 
@@ -262,7 +262,7 @@ def test_order_that_breaks_the_scan_is_set_aside_and_the_rest_is_scanned(connect
 )
 @pytest.mark.parametrize("seconds", [0])
 def test_counts_that_lie_are_named_or_not_needed(connected_shop, totals, pages, is_read, seconds):
-    connected_shop.sell_many(35, seconds=seconds)
+    connected_shop.sell_many(18, seconds=seconds)
     sickness = connected_shop.served.rest.sickness
     sickness.totals, sickness.pages = totals, pages
 
@@ -270,16 +270,16 @@ def test_counts_that_lie_are_named_or_not_needed(connected_shop, totals, pages, 
 
     assert count < 60
     if is_read:
-        assert connected_shop.balances() == {2: 35 * PRICE}
+        assert connected_shop.balances() == {2: 18 * PRICE}
     else:
-        assert report.interruption or connected_shop.balances() == {2: 35 * PRICE}
+        assert report.interruption or connected_shop.balances() == {2: 18 * PRICE}
     sickness.totals = sickness.pages = None
     assert connected_shop.poll().is_clean
-    assert connected_shop.balances() == {2: 35 * PRICE}
+    assert connected_shop.balances() == {2: 18 * PRICE}
 
 
 def test_list_without_an_end_ends_with_the_budget(connected_shop):
-    connected_shop.sell_many(35)
+    connected_shop.sell_many(18)
     connected_shop.served.rest.sickness.is_endless = True
 
     report, count = requests_of(connected_shop, lambda: connected_shop.poll(requests=30, seconds=20))
@@ -289,7 +289,7 @@ def test_list_without_an_end_ends_with_the_budget(connected_shop):
 
 
 def test_time_and_requests_of_a_run_are_bounded_and_the_next_run_goes_on(connected_shop):
-    connected_shop.sell_many(60, seconds=20)
+    connected_shop.sell_many(30, seconds=20)
 
     report, count = requests_of(connected_shop, lambda: connected_shop.poll(requests=6, seconds=60))
     assert "has used up its requests or its time" in report.interruption
@@ -300,7 +300,7 @@ def test_time_and_requests_of_a_run_are_bounded_and_the_next_run_goes_on(connect
     connected_shop.served.rest.sickness.seconds = 0
 
     assert connected_shop.poll().is_clean
-    assert connected_shop.balances() == {2: 60 * PRICE}
+    assert connected_shop.balances() == {2: 30 * PRICE}
 
 
 @pytest.mark.parametrize(
@@ -308,10 +308,10 @@ def test_time_and_requests_of_a_run_are_bounded_and_the_next_run_goes_on(connect
 )
 def test_noise_around_every_answer_keeps_nothing_from_being_read(connected_shop, noise):
     connected_shop.served.rest.sickness.before, connected_shop.served.rest.sickness.after = noise
-    connected_shop.sell_many(25)
+    connected_shop.sell_many(13)
 
     assert connected_shop.poll().is_clean
-    assert connected_shop.balances() == {2: 25 * PRICE}
+    assert connected_shop.balances() == {2: 13 * PRICE}
 
 
 @pytest.mark.parametrize(

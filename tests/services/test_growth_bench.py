@@ -25,7 +25,7 @@ def test_every_page_of_the_console_is_measured_with_few_and_many_users(monkeypat
     for module in (console_operations, console_pages):
         monkeypatch.setattr(module, "_TIMES", 1)
 
-    rows = growth.measure_console(["sqlite"], small=800, large=1_200)
+    rows = growth.measure_console(["sqlite"], small=100, large=150)
 
     measured = (*console_operations.OPERATIONS, *console_pages.OPERATIONS)
     assert [row.name for row in rows] == [f"sqlite: {each.name}" for each in measured]

@@ -189,6 +189,7 @@ def test_hold_captured_after_it_was_listed_stays_captured(driver, database):
     assert faults(database) == []
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("at", [2, 4])
 def test_stopped_between_two_batches_or_within_one_the_next_run_does_the_rest(driver, database, at):
     for user in range(1, 4):

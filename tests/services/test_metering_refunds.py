@@ -144,6 +144,7 @@ def test_uncovered_tokens_are_not_refunded(driver):
     assert refunded["balance"]["balance"] == 10
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("tokens", [None, 7])
 def test_16_refunds_at_once_never_give_back_more_than_was_paid(rich, tokens):
     spent = rich.one(rich.spend(2, 60), now=NOW)

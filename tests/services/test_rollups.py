@@ -17,6 +17,7 @@ from bridge.services.stores import settings
 from bridge.storage.admin import account_figures, filters
 from tests.factories import add_shop, give, put_user, spend
 from tests.support import ledger_sql
+from tests.support.replayed import replay
 from tests.support.steps import plans_noted, steps_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -145,13 +146,17 @@ def test_stores_are_kept_apart(app, shop, database, clock):
 def large(shop, database, clock, monkeypatch):
     """A store that counts as large, its figures brought up to date."""
     monkeypatch.setattr(store_stats, "LARGE", 2)
+    replay(partial(_add_users, database=database), shop, database)
+    return shop
+
+
+def _add_users(shop, database):
     for user_id, name, tokens in ((1, "Zoë Smith", 30), (2, "علی\u200cرضا", 10), (3, "Anna Berg", 20)):
         put_user(shop, user_id, name=name, email=f"u{user_id}@example.test", roles=["customer"])
         give(shop, user_id, tokens)
     spend(shop, 3, 5)
     roll_up(database)
     refresh(database, shop)
-    return shop
 
 
 def test_large_store_is_sorted_by_the_kept_figures_and_shows_current_ones(large, database):

@@ -30,9 +30,9 @@ FAULTS = [
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """Return a connected shop that is read in pages of ten with a timeout of a fifth of a second."""
+    """Return a connected shop that is read in pages of five with a timeout of two fifths of a second."""
     caplog.set_level(logging.CRITICAL)
-    with open_connected_shop(app, page=10, patience_seconds=0.2) as connected_shop:
+    with open_connected_shop(app, page=5, patience_seconds=0.4) as connected_shop:
         yield connected_shop.connect()
 
 
@@ -55,8 +55,8 @@ def test_shop_that_fails_half_way_loses_and_doubles_nothing(connected_shop, kind
     sold = 0
     for product, tokens, place in ((10, 100_000, "orderby=modified"), (16, 10_000, "orderby=id"), (12, 50_000, "")):
         connected_shop.later(3600)
-        connected_shop.sell_many(12, product=product)
-        reached, sold = connected_shop.cursor(), sold + 12 * tokens
+        connected_shop.sell_many(6, product=product)
+        reached, sold = connected_shop.cursor(), sold + 6 * tokens
         connected_shop.served.faults.add(kind, path=place or "products/12", times=None, **more)
 
         broken = connected_shop.poll()
@@ -103,7 +103,7 @@ def test_faults_that_pass_are_waited_out(connected_shop):
 
 def test_page_that_shrinks_while_it_is_paged_hides_no_order(connected_shop):
     """Orders of one second, read by ids: one of the first page is trashed, and one of the second moves into it."""
-    placed = connected_shop.sell_many(25, seconds=0)
+    placed = connected_shop.sell_many(13, seconds=0)
     trashed = []
 
     with connected_shop.reading() as reading:
@@ -111,7 +111,7 @@ def test_page_that_shrinks_while_it_is_paged_hides_no_order(connected_shop):
 
         def trash_after_the_first(**asked):
             page = list_orders(**asked)
-            if asked["per_page"] == 10 and not trashed:
+            if asked["per_page"] == 5 and not trashed:
                 trashed.append(page.items[0]["id"])
                 connected_shop.later(30)
                 connected_shop.shop.trash(trashed[0])
@@ -124,7 +124,7 @@ def test_page_that_shrinks_while_it_is_paged_hides_no_order(connected_shop):
     assert_cursor_passed_no_order_that_was_not_applied(connected_shop)
     assert connected_shop.poll().is_clean
     assert_cursor_passed_no_order_that_was_not_applied(connected_shop)
-    assert connected_shop.balances() == {2: 24 * 100_000}
+    assert connected_shop.balances() == {2: 12 * 100_000}
 
 
 @pytest.mark.parametrize("skew", [-3600, 3600])
@@ -132,8 +132,8 @@ def test_clocks_an_hour_apart_hide_no_order(connected_shop, skew):
     """The cursor is in the shop's time; ours only limits it, and a shop an hour ahead waits there."""
     connected_shop.skew = skew
     for _ in range(3):
-        connected_shop.sell_many(12, seconds=20)
+        connected_shop.sell_many(6, seconds=20)
         assert connected_shop.poll().is_clean
         connected_shop.later(900)
 
-    assert connected_shop.balances() == {2: 36 * 100_000}
+    assert connected_shop.balances() == {2: 18 * 100_000}

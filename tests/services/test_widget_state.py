@@ -17,6 +17,7 @@ from bridge.services.portal.widget import PURCHASES, read_at_once, read_widget
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Database
 from tests.factories import deliver, give, line, merge, order, put_package, put_user, spend
+from tests.support.replayed import replay
 
 
 def _put(shop, path, **document):
@@ -24,8 +25,13 @@ def _put(shop, path, **document):
 
 
 @pytest.fixture
-def people(shop):
+def people(shop, database):
     """Return a store with users who have something of each kind; user 4 was merged into user 2."""
+    replay(_add_people, shop, database)
+    return shop
+
+
+def _add_people(shop):
     put_package(shop, 10, 1_000)
     _put(shop, "packages/11", plan="Studio", tokens=500, months=12)
     second = {"period": "monthly", "rules": {"user": 900, "role:editor": 5000}}
@@ -51,7 +57,6 @@ def people(shop):
     for key, who in (("a", {"user": {"id": 2}}), ("b", {"user": {"id": 3}})):
         hold = who | {"module": "chat", "tokens": 11}
         shop.client.post("/v1/holds", json=hold, headers=shop.headers | {"Idempotency-Key": key})
-    return shop
 
 
 def test_overview_and_purchases_are_those_of_other_pages(people, database):

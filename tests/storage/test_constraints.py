@@ -13,15 +13,20 @@ from bridge.domain.errors import Unavailable
 from bridge.storage.engine.database import TryAgain
 from tests.factories import add_shop, deliver, give, line, order, put_package, spend
 from tests.support import ledger_sql
+from tests.support.replayed import replay
 
 
 @pytest.fixture
 def filled(shop, database):
     """Return user 2 with 5 pieces of a package of 1000, of which 30 tokens are spent."""
+    replay(_fill, shop, database)
+    return database
+
+
+def _fill(shop):
     put_package(shop, 10, 1_000)
     deliver(shop, order(lines=[line(quantity=5)]))
     spend(shop, 2, 30, key="used")
-    return database
 
 
 def execute(database, sql, **values):

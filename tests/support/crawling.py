@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+from tests.support.markup import Markup
 
 HERE = "http://localhost"
 
@@ -22,9 +23,8 @@ class _Form:
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
 
-class _Parser(HTMLParser):
+class _Parser(Markup):
     def __init__(self, source: str) -> None:
-        super().__init__()
         self.links: list[str] = []
         self.forms: list[_Form] = []
         self.assets: list[str] = []
@@ -63,6 +63,8 @@ class Crawler:
     alike: int = 2
     """How many addresses and forms are tried that differ in their numbers only."""
     _kinds: Counter[str] = field(default_factory=Counter)
+    _assets: dict[str, int] = field(default_factory=dict)
+    """The status of each asset that was asked for."""
 
     def crawl(self, *starts: str) -> Crawler:
         """Follow the links from these addresses, then send every form once; sign-out comes last."""
@@ -105,9 +107,11 @@ class Crawler:
                 )
                 form.action = target[0]
         for asset in self._inside(address, page.assets):
-            with self.client.get(asset) as response:
-                if response.status_code != 200:
-                    self.faults.append(f"{address}: {asset} is not there")
+            if asset not in self._assets:
+                with self.client.get(asset) as response:
+                    self._assets[asset] = response.status_code
+            if self._assets[asset] != 200:
+                self.faults.append(f"{address}: {asset} is not there")
         return self._inside(address, page.links)
 
     def _send(self, key: str, form: _Form, button: tuple[str, str]) -> None:

@@ -18,7 +18,8 @@ _TABLES = """
     select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
     and relname <> 'alembic_version' order by relname
 """
-_SEQUENCES = "select relname from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace"
+_SEQUENCES = "select sequencename, coalesce(last_value, 1), last_value is not null from pg_sequences"
+_KEPT = "select relname from pg_class where relkind = 'r' and relnamespace = to_regnamespace('kept') order by relname"
 _SHAPE = """
     select concat_ws(' ',
         (select count(*) || ' ' || max(oid) || ' ' || sum(relchecks) from pg_class),
@@ -36,8 +37,17 @@ _SHAPE = """
 """Changes when anything in a database except its rows changes; a recreated object has a higher id."""
 
 
+def keep_rows(connection: psycopg.Connection[tuple[str, ...]]) -> None:
+    """Make all rows that a template has now come back when a copy of it is emptied."""
+    tables = [row[0] for row in connection.execute(_TABLES)]
+    some = sql.SQL("select 1 from {} limit 1")
+    full = [table for table in tables if connection.execute(some.format(sql.Identifier(table))).fetchone()]
+    copies = [sql.SQL("create table kept.{0} as table public.{0}").format(sql.Identifier(table)) for table in full]
+    connection.execute(sql.SQL("; ").join([sql.SQL("create schema kept"), *copies]))
+
+
 class DatabasePool:
-    """Copies of one template, each used by one test at a time.
+    """Copies of one template, each used by one test at a time and then made like the template again.
 
     A database whose schema a test has changed (a constraint dropped, a trigger
     added, a setting left) is dropped and not used again.
@@ -55,15 +65,17 @@ class DatabasePool:
         self._connections: dict[str, psycopg.Connection[tuple[str, ...]]] = {}
 
     def take(self) -> str:
-        """Return the name of a migrated, empty database."""
+        """Return the name of a database that is like the template."""
         if self._idle:
             return self._idle.pop()
         self._made += 1
-        name = f"test_{self._made}"
+        name = f"{self._template.removeprefix('template_')}_{self._made}"
         self._cluster.create_database(name, template=self._template)
         self._uses[name] = 0
         self._connections[name] = self._connect(name)
         self._shapes[name] = _shape_of(self._connections[name])
+        if self._statement is None:
+            self._statement = _emptying(self._connections[name])
         kept_connections.keep_connections_of(self._cluster.url(name))
         return name
 
@@ -92,23 +104,26 @@ class DatabasePool:
             or _shape_of(connection) != self._shapes[name]
         ):
             return False
-        connection.execute(self._emptying(connection))
+        assert self._statement is not None
+        connection.execute(self._statement)
         return True
-
-    def _emptying(self, connection: psycopg.Connection[tuple[str, ...]]) -> sql.Composed:
-        if self._statement is None:
-            tables = [sql.Identifier(row[0]) for row in connection.execute(_TABLES)]
-            deletes = [sql.SQL("delete from {}").format(table) for table in tables]
-            sequences = [sql.Literal(row[0]) for row in connection.execute(_SEQUENCES)]
-            restarts = [sql.SQL("select setval({}, 1, false)").format(sequence) for sequence in sequences]
-            # As a replica it skips foreign keys, and triggers that forbid deletes.
-            steps = [sql.SQL("begin"), sql.SQL("set local session_replication_role = replica"), *deletes, *restarts]
-            self._statement = sql.SQL("; ").join([*steps, sql.SQL("commit")])
-        return self._statement
 
     def _connect(self, name: str) -> psycopg.Connection[tuple[str, ...]]:
         url = self._cluster.url(name).replace("+psycopg", "")
         return psycopg.connect(url, autocommit=True, options="-c lock_timeout=2s")
+
+
+def _emptying(connection: psycopg.Connection[tuple[str, ...]]) -> sql.Composed:
+    """Return the statement that makes a copy of the template like this new one."""
+    tables = [sql.Identifier(row[0]) for row in connection.execute(_TABLES)]
+    deletes = [sql.SQL("delete from {}").format(table) for table in tables]
+    kept = [sql.Identifier(row[0]) for row in connection.execute(_KEPT)]
+    inserts = [sql.SQL("insert into public.{0} overriding system value table kept.{0}").format(name) for name in kept]
+    sequences = [map(sql.Literal, row) for row in connection.execute(_SEQUENCES)]
+    restarts = [sql.SQL("select setval({}, {}, {})").format(*values) for values in sequences]
+    # As a replica it skips foreign keys, and triggers that forbid deletes.
+    steps = [sql.SQL("begin"), sql.SQL("set local session_replication_role = replica"), *deletes, *inserts, *restarts]
+    return sql.SQL("; ").join([*steps, sql.SQL("commit")])
 
 
 def _is_left_alone(connection: psycopg.Connection[tuple[str, ...]], kept: list[int]) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
 from werkzeug.test import TestResponse
 
+from tests.support.markup import Markup
 from tests.support.pages import Form
 
 
-class _Fields(HTMLParser):
+class _Fields(Markup):
     def __init__(self, part: str) -> None:
-        super().__init__()
         self.part = part
         self.form: Form | None = None
         self._is_open = False

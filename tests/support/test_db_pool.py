@@ -9,7 +9,7 @@ import pytest
 
 from bridge.storage.engine.database import Database
 from tests.support import kept_connections
-from tests.support.db_pool import DatabasePool
+from tests.support.db_pool import DatabasePool, keep_rows
 
 
 @pytest.fixture
@@ -40,6 +40,25 @@ def test_rows_are_gone_and_sequences_restart(cluster, mine):
     with psycopg.connect(cluster.url(name).replace("+psycopg", "")) as connection:
         assert connection.execute("select count(*) from admins").fetchone() == (0,)
         assert connection.execute(ADMIN).fetchone() == (1,)
+
+
+def test_kept_rows_come_back_and_sequences_go_on_after_them(cluster, postgresql_template):
+    url = cluster.create_database("template_kept", template=postgresql_template)
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute(ADMIN)
+        keep_rows(connection)
+    pool = DatabasePool(cluster, "template_kept")
+    name = pool.take()
+    execute(cluster, name, ADMIN.replace("'a'", "'b'"), "update admins set email = 'c' where id = 1")
+    pool.give_back(name)
+
+    assert pool.take() == name
+    with psycopg.connect(cluster.url(name).replace("+psycopg", "")) as connection:
+        assert connection.execute("select id, email from admins").fetchall() == [(1, "a")]
+        assert connection.execute(ADMIN.replace("'a'", "'b'")).fetchone() == (2,)
+    pool.close()
+    cluster.drop_database(name)
+    cluster.drop_database("template_kept")
 
 
 def test_open_connections_are_terminated(cluster, mine):

@@ -7,6 +7,7 @@ revision only when upgrades from it are no longer supported.
 """
 
 import re
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,38 +65,67 @@ def recorded(request, engine):
     return (FOLDER / f"{request.param}-{engine}.sql").read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Upgraded:
+    """A database after its upgrade, to be copied, and the balances as the earlier version stored them."""
+
+    place: str
+    balances_before: list[tuple[int, ...]]
+
+
+@pytest.fixture(scope="module")
+def upgrades():
+    """Return the upgraded databases so far: each recorded one is upgraded once, and each test has a copy."""
+    return {}
+
+
 @pytest.fixture
-def database_url(engine, recorded, request, tmp_path):
-    """Return the recorded database as the earlier version left it."""
+def original(engine, recorded, request, tmp_path_factory, upgrades):
+    """Return the recorded database after the upgrade."""
+    known = upgrades.get((engine, recorded))
+    if known is None:
+        if engine == "sqlite":
+            place = str(tmp_path_factory.mktemp("recorded") / "bridge.sqlite3")
+            with sqlite3.connect(place) as connection:
+                connection.executescript(recorded)
+            connection.close()
+            url = f"sqlite:///{place}"
+        else:
+            place = f"recorded_{len(upgrades)}"
+            url = request.getfixturevalue("cluster").create_database(place)
+            with psycopg.connect(url.replace("+psycopg", "")) as connection:
+                connection.execute(recorded)
+        database = Database(url)
+        balances = _balances(database)
+        assert schema_version.bring_forward(database)
+        database.checkpoint()
+        database.close()
+        known = upgrades[(engine, recorded)] = Upgraded(place, balances)
+    return known
+
+
+@pytest.fixture
+def balances_before(original):
+    """Return balances and debts as the earlier version stored them."""
+    return original.balances_before
+
+
+@pytest.fixture
+def database_url(engine, original, request, tmp_path):
+    """Return a copy of the upgraded database."""
     if engine == "sqlite":
-        path = tmp_path / "bridge.sqlite3"
-        with sqlite3.connect(path) as connection:
-            connection.executescript(recorded)
-        connection.close()
-        yield f"sqlite:///{path}"
+        shutil.copyfile(original.place, tmp_path / "bridge.sqlite3")
+        yield f"sqlite:///{tmp_path}/bridge.sqlite3"
         return
     cluster = request.getfixturevalue("cluster")
-    url = cluster.create_database("recorded")
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        connection.execute(recorded)
-    yield url
-    cluster.drop_database("recorded")
+    yield cluster.create_database("recorded_copy", template=original.place)
+    cluster.drop_database("recorded_copy")
 
 
 @pytest.fixture
-def balances_before(database_url):
-    """Return balances and debts as the earlier version stored them."""
-    database = Database(database_url)
-    balances = _balances(database)
-    database.close()
-    return balances
-
-
-@pytest.fixture
-def upgraded(balances_before, database_url):
+def upgraded(database_url):
     """Return the database after the upgrade."""
     database = Database(database_url)
-    assert schema_version.bring_forward(database)
     yield database
     database.close()
 

@@ -181,7 +181,7 @@ def test_only_owners_change_keys(app, shop, admin, database, role):
 @one_engine
 def test_curl_and_python_examples_run_as_they_are(app, shop, admin):
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
     parts: Runtime = app.extensions["bridge"]
     url = f"http://127.0.0.1:{server.server_port}"
     app.extensions["bridge"] = replace(parts, config=replace(parts.config, public_url=url))

@@ -145,7 +145,9 @@ def test_removed_admin_is_signed_out(app, shop, database):
 
 
 def test_wrong_passwords_of_others_keep_no_admin_out(app, shop):
-    known = sign_in(app)
+    add_owner(app)
+    known = app.test_client()
+    try_sign_in(known)
     send(known, read(known.get("/admin/shop/credits")).form("sign-out"))
     attacker = app.test_client()
     form = read(attacker.get("/admin")).form("sign-in")
@@ -164,7 +166,9 @@ def test_wrong_passwords_of_others_keep_no_admin_out(app, shop):
 
 
 def test_device_of_one_account_is_unknown_to_another(app, shop):
-    known = sign_in(app)
+    add_owner(app)
+    known = app.test_client()
+    try_sign_in(known)
     send(known, read(known.get("/admin/shop/credits")).form("sign-out"))
     form = read(known.get("/admin")).form("sign-in")
 

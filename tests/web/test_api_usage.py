@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from bridge.storage.admin import grouped_uses
 from tests.factories import add_shop, give, put_user, spend
 from tests.support import ledger_sql
 from tests.support.linked_sites import bearer, link
+from tests.support.replayed import replay
 
 pytestmark = pytest.mark.both_engines
 
@@ -36,8 +38,13 @@ def clock():
 
 
 @pytest.fixture
-def used(shop, clock):
+def used(shop, database, clock):
     """Spend on three days, of two modules, by the store and a linked site, with and without a source."""
+    replay(partial(_use_tokens, clock=clock), shop, database)
+    return shop
+
+
+def _use_tokens(shop, clock):
     for user in (2, 3):
         give(shop, user, 10_000)
     shop.client.put("/v1/operations/draw", json={"module": "images", "tokens_per_unit": 5}, headers=shop.headers)
@@ -49,7 +56,6 @@ def used(shop, clock):
         body = {"operation": "draw", "quantity": 2}
         made = shop.client.post("/v1/spends", json=body, headers=key | {"Idempotency-Key": f"site-{ago}"})
         assert made.status_code == 201, made.text
-    return shop
 
 
 def get(shop, headers=None, **query):
@@ -145,10 +151,15 @@ def roll_up_groups(database, *, may_go_on=lambda: True):
     return rollups.roll_up_groups(database.reading, database.transaction, now=now, may_go_on=may_go_on)
 
 
+@pytest.fixture
+def history(used):
+    """Return every grouping, read from the history before the job has run."""
+    return {by: items(used, by=by, **{"from": "2026-10-01"}) for by in GROUPINGS}
+
+
 @pytest.fixture(params=["few users", "many users"])
 def rolled(request, used, database, monkeypatch):
-    """Return a store whose use is added up by the job, and the same groups as they were from the history."""
-    history = {by: items(used, by=by, **{"from": "2026-10-01"}) for by in GROUPINGS}
+    """Return a store whose use is added up by the job."""
     if request.param == "many users":
         monkeypatch.setattr(store_stats, "LARGE", 1)
         rollups.roll_up(database.reading, database.transaction, now=NOW, may_go_on=lambda: True)
@@ -156,11 +167,11 @@ def rolled(request, used, database, monkeypatch):
             store = settings.get_by_id(connection, used.id)
         rollups.refresh(database.reading, database.transaction, store, now=NOW, may_go_on=lambda: True)
     assert roll_up_groups(database) == 42
-    return used, history
+    return used
 
 
-def test_kept_groups_are_those_of_the_history(rolled, database):
-    shop, history = rolled
+def test_kept_groups_are_those_of_the_history(history, rolled, database):
+    shop = rolled
 
     assert {by: items(shop, by=by, **{"from": "2026-10-01"}) for by in GROUPINGS} == history
     with database.transaction() as connection:
@@ -170,7 +181,7 @@ def test_kept_groups_are_those_of_the_history(rolled, database):
 
 
 def test_refund_of_an_old_spend_is_in_the_groups_after_the_next_run(rolled, database, clock):
-    shop, _ = rolled
+    shop = rolled
     clock.move_to(NOW - timedelta(days=40))
     spent = spend(shop, 2, 100, source="old").json["id"]
     clock.move_to(NOW + timedelta(minutes=1))
@@ -184,7 +195,7 @@ def test_refund_of_an_old_spend_is_in_the_groups_after_the_next_run(rolled, data
 
 
 def test_day_with_more_groups_than_are_kept_is_refused_and_others_are_not(rolled, database, monkeypatch):
-    shop, _ = rolled
+    shop = rolled
     monkeypatch.setattr(grouped_uses, "MOST_GROUPS", 2)
     with database.transaction() as connection:
         connection.exec_driver_sql("delete from rollups where name = 'groups'")

@@ -57,8 +57,7 @@ FORMS = {
     "put_module": Counterpart(
         "settings/limits",
         "settings/limits",
-        {"label": "m0-label", "metered": "m0-metered"},
-        {"labels": "names in further languages have no form yet: programs send them"},
+        {"label": "m0-label", "metered": "m0-metered", "labels": "m0-name-de"},
     ),
     "put_limit": Counterpart(
         "settings/limits",

@@ -119,7 +119,7 @@ def test_memory_does_not_grow_with_the_history(app, shop, database):
     """A buyer with many spends: the response is read as it is sent."""
     give(shop, 2, 5)
     [account] = rows(database, "select id, store_id from accounts where user_id = 2")
-    now, count = utcnow(), 20_000
+    now, count = utcnow(), 12_000
     common = {"account_id": account["id"], "store_id": account["store_id"], "module": "chat", "units": 1, "tokens": 0}
     paid = {"from_plan": 0, "from_balance": 0, "from_allowance": 0, "created_at": now}
     day = {"account_id": account["id"], "day": now.date(), "module": "chat", "operation": "", "site_id": 0}

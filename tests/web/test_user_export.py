@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.web.context import utcnow
-from tests.factories import add_shop, put_user, spend
+from tests.factories import add_shop, copy_first_user, put_user, spend
 from tests.support.pages import sign_in
 
 pytestmark = pytest.mark.both_engines
@@ -71,15 +71,7 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(app, shop, database, start)
 
 def test_export_goes_over_batches_and_each_user_is_in_it_once(app, shop, database):
     put_user(shop, 1)
-    with database.transaction() as connection:
-        columns = "store_id, user_id, name, name_key, roles, created_at, updated_at"
-        for user_id in range(2, 1202):
-            connection.execute(
-                text(
-                    f"insert into accounts (id, {columns}) select id + {user_id}, store_id, {user_id}, name, name_key,"
-                    " roles, created_at, updated_at from accounts where user_id = 1"
-                )
-            )
+    copy_first_user(database, 1201)
     client = sign_in(app)
 
     for sort in ("user", "name", "balance", "active"):

@@ -5,6 +5,7 @@ import time_machine
 
 from tests.factories import add_shop, deliver, give, line, order, put_package, put_user, spend
 from tests.support.pages import Page
+from tests.support.replayed import replay
 
 WIDGET = "/v1/widget"
 
@@ -25,8 +26,13 @@ def _words(response) -> str:
 
 
 @pytest.fixture
-def ada(shop):
+def ada(shop, database):
     """Return a user with tokens, limits of every kind and a purchase."""
+    replay(_add_ada, shop, database)
+    return shop
+
+
+def _add_ada(shop):
     put_package(shop, 10, 100_000)
     deliver(shop, order(41, lines=[line(quantity=2, name="Hundred thousand")]))
     put_user(shop, 2, roles=["subscriber"])
@@ -35,7 +41,6 @@ def ada(shop):
     _limit(shop, "ai_forms", "never", user="unlimited")
     _limit(shop, "image_generator", "monthly", user="disabled")
     shop.client.put("/v1/modules/alt_text", json={"label": "Alt text", "metered": False}, headers=shop.headers)
-    return shop
 
 
 def test_fragment_has_one_root_and_only_its_own_classes(ada):

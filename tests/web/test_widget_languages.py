@@ -8,14 +8,20 @@ import time_machine
 from bridge.web.i18n.formatting import Language
 from scripts import update_catalogs
 from tests.factories import deliver, line, order, put_package, put_user, spend
+from tests.support.replayed import replay
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 NOW = "2026-12-12T04:30:00+00:00"
 
 
 @pytest.fixture
-def ada(shop):
+def ada(shop, database):
     """A user with a purchase, tokens on hold, and modules of every state."""
+    replay(_add_ada, shop, database)
+    return shop
+
+
+def _add_ada(shop):
     with time_machine.travel(NOW, tick=False):
         put_user(shop, 2)
         limits = [
@@ -36,7 +42,6 @@ def ada(shop):
             json={"user": {"id": 2}, "module": "image_optimizer", "tokens": 5},
             headers=shop.headers | {"Idempotency-Key": "hold"},
         )
-    return shop
 
 
 def _widget(shop, **query):

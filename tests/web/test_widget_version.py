@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from tests.factories import add_shop, deliver, give, line, order, put_package, put_user, spend
+from tests.support.replayed import replay
 
 NOW = "2026-12-12T12:00:10+00:00"
 PATH = "/v1/widget?user_id=2"
@@ -48,20 +49,24 @@ CHANGES = {
 
 
 @pytest.fixture
-def buyer(shop):
+def buyer(shop, database):
     """Return a store whose user 2 has a balance, a purchase, and used something of a daily limit."""
     with time_machine.travel(NOW, tick=False):
-        put_package(shop, 10, 100)
-        put_package(shop, 12, 1_000)
-        _put(shop, "packages/11", plan="Studio", tokens=50, months=12)
-        _put(shop, "limits/chat", period="daily", rules={"user": 100, "role:editor": "unlimited"})
-        _put(shop, "modules/images", label="Images")
-        _put(shop, "modules/free", label="Free", metered=False)
-        _put(shop, "store", spend_order=["allowance", "balance", "plan"])
-        put_user(shop, 2)
-        deliver(shop, order(1))
-        spend(shop, 2, 20, module="chat")
+        replay(_buy, shop, database)
     return shop
+
+
+def _buy(shop):
+    put_package(shop, 10, 100)
+    put_package(shop, 12, 1_000)
+    _put(shop, "packages/11", plan="Studio", tokens=50, months=12)
+    _put(shop, "limits/chat", period="daily", rules={"user": 100, "role:editor": "unlimited"})
+    _put(shop, "modules/images", label="Images")
+    _put(shop, "modules/free", label="Free", metered=False)
+    _put(shop, "store", spend_order=["allowance", "balance", "plan"])
+    put_user(shop, 2)
+    deliver(shop, order(1))
+    spend(shop, 2, 20, module="chat")
 
 
 @pytest.mark.parametrize("change", CHANGES)
