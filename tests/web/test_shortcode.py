@@ -103,6 +103,14 @@ def test_look_introduction_and_address_are_written_saved_and_followed(client, sh
     assert 'data-theme="dark" data-accent="00aa77"' in step
 
 
+def test_shortcode_turns_on_what_the_default_turns_off(client):
+    send(client, read(client.get(f"{PAGE}?module=chat&view=summary&theme=dark")).form("shortcode"))
+
+    text = shown(client.get(f"{PAGE}?module=chat&view=full&theme=auto&purchases=1&buy=1"))
+
+    assert text == '[token_usage modules="chat" view="full" theme="auto" purchasehistory="true" buycredits="true"]'
+
+
 def test_balance_has_no_other_attribute(client, shop):
     page = client.get(f"{PAGE}?module=chat&view=balance&title=My+tokens&{LOOK}")
     assert shown(page) == '[token_usage view="balance"]'

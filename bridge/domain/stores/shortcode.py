@@ -41,7 +41,15 @@ class Shortcode:
     @property
     def text(self) -> str:
         """Return the shortcode, with an attribute for each value that is not the usual one."""
-        attributes = [("view", "" if self.view == "full" else self.view)]
+        return self.text_over(Shortcode())
+
+    def text_over(self, default: Shortcode) -> str:
+        """Return the shortcode that shows this where a store has this default.
+
+        A choice that the default changes is written out. A text that it has cannot
+        be emptied by an attribute.
+        """
+        attributes = [("view", _stated(self.view, default.view, "full"))]
         # The balance alone looks like the text around it.
         if self.view != "balance":
             attributes = [
@@ -49,11 +57,11 @@ class Shortcode:
                 *attributes,
                 ("title", self.title),
                 ("intro", self.intro),
-                ("theme", "" if self.theme == "auto" else self.theme),
+                ("theme", _stated(self.theme, default.theme, "auto")),
                 ("accent", self.accent),
                 ("heading", str(self.heading or "")),
-                ("purchasehistory", "" if self.shows_purchases else "false"),
-                ("buycredits", "" if self.shows_buy else "false"),
+                ("purchasehistory", _stated(_flag(self.shows_purchases), _flag(default.shows_purchases), "true")),
+                ("buycredits", _stated(_flag(self.shows_buy), _flag(default.shows_buy), "true")),
                 ("buycreditslabel", self.buy_label if self.shows_buy else ""),
                 ("buycreditsurl", self.buy_url if self.shows_buy else ""),
             ]
@@ -75,6 +83,15 @@ class Shortcode:
             "buycreditslabel": self.buy_label,
             "buycreditsurl": self.buy_url,
         }
+
+
+def _stated(value: str, default: str, usual: str) -> str:
+    """Return a value that has to be written; empty for the usual one, unless the default is another."""
+    return "" if value == default == usual else value
+
+
+def _flag(is_on: bool) -> str:
+    return "true" if is_on else "false"
 
 
 def read_shortcode(stored: Mapping[str, Any] | None) -> Shortcode:
