@@ -25,6 +25,7 @@ from bridge.storage.stores import stores
 from bridge.web.i18n.formatting import Language
 from bridge.web.widget import view as widget
 from bridge.web.widget.card import usage_card
+from bridge.web.widget.look import Look
 from bridge.web.widget.options import Options, View
 from schedulers import jobs
 from schedulers.context import JobContext
@@ -107,7 +108,8 @@ def widget_of_far_apart_buyer(grown: GrowthDatabase) -> float:
     def page() -> None:
         now = datetime.now(UTC)
         with grown.database.reading() as connection:
-            state, options = widget.read_state(connection, grown.store_id, Profile(1), Options(view=View.FULL), now=now)
+            wanted = Options(view=View.FULL)
+            state, options, _ = widget.read_state(connection, grown.store_id, Profile(1), wanted, Look(), now=now)
             card = usage_card(state, options, Language.ENGLISH, titled=False, now=now)
         if not card.purchases:
             raise RuntimeError("the buyer's purchases are missing")

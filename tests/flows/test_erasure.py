@@ -282,6 +282,7 @@ def test_former_contacts_are_kept_once_and_change_nothing_for_others(shop, datab
 
 
 _FIGURES = """insert into account_figures
+    (account_id, store_id, balance, held, debt, used, active_at, name, email, roles, search_key)
     select id, store_id, 0, 0, 0, 0, updated_at, name, '', '', search_key from accounts"""
 
 

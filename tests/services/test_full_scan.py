@@ -113,10 +113,11 @@ def test_scan_is_due_once_a_night_and_after_one_that_was_cut_off(connected_shop)
             return full_scan.is_full_scan_due(connection, connected_shop.store, now=connected_shop.now)
 
     assert is_due()
-    connected_shop.now = connected_shop.now.replace(hour=2, minute=59)
+    # Well before three: a scan that ends after three counts as that night's.
+    connected_shop.now = connected_shop.now.replace(hour=2, minute=50, second=0)
     connected_shop.run_full_scan()
     assert not is_due()
-    connected_shop.later(120)
+    connected_shop.later(15 * 60)
     assert is_due(), "it is past three"
     connected_shop.run_full_scan()
     connected_shop.later(3 * 3600)
