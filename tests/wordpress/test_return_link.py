@@ -15,6 +15,7 @@ BUY = (
     do_action($hook, wc_get_order($number), []);
     $cookie = WC()->session->has_cookie;
     $stored = wc_get_order($number)->get_meta('_token_bridge_return');
+    add_filter('the_title', fn() => 'Order received');  // As WooCommerce does on its thank-you page.
     ob_start(); do_action('woocommerce_thankyou', $number); $html = ob_get_clean();
     return ['stored' => $stored, 'html' => $html, 'cookie' => $cookie,
         'left' => WC()->session->get('token_bridge_return')];"""

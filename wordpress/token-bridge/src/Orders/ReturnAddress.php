@@ -38,8 +38,9 @@ final class ReturnAddress {
 	 * Returns the title of the page at the address; the site's name where it has none.
 	 */
 	public static function title( string $url ): string {
-		$page  = url_to_postid( $url );
-		$title = $page ? wp_strip_all_tags( get_the_title( $page ) ) : '';
+		$page = url_to_postid( $url );
+		// Not get_the_title(): on the thank-you page, WooCommerce replaces every title by "Order received".
+		$title = $page ? wp_strip_all_tags( (string) get_post_field( 'post_title', $page ) ) : '';
 		return '' !== $title ? $title : wp_specialchars_decode( get_bloginfo( 'name' ), ENT_QUOTES );
 	}
 }
