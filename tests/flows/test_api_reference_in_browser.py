@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.browser import note_console
+
 pytestmark = pytest.mark.xdist_group("browser")
 
 
@@ -16,7 +18,7 @@ WIDTHS = (320, 380, 1280, 1900)
 def test_reference_fits_and_breaks_no_policy(address, browser, engine, scheme):
     context = browser.new_context(java_script_enabled=False, color_scheme=scheme)
     page, faults = context.new_page(), []
-    page.on("console", lambda message: faults.append(message.text))
+    note_console(page, faults)
     page.on("requestfailed", lambda request: faults.append(request.url))
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
     page.goto(f"{address}/v1/docs#insufficient_tokens")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.factories import balance_of, deliver, give, order, put_package, put_user, spend
+from tests.support.browser import note_console
 from tests.support.bulk_files import run_job
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 
@@ -29,7 +30,7 @@ def page(address, browser, people):
     context = browser.new_context(viewport={"width": 1280, "height": 500})
     context.set_default_timeout(15_000)
     page, messages = context.new_page(), []
-    page.on("console", lambda message: messages.append(message.text) if "409" not in message.text else None)
+    note_console(page, messages, expected="409")
     page.on("pageerror", lambda error: messages.append(str(error)))
     _enter(page, f"{address}/admin/shop/credits?sort=user&dir=asc")
     yield page

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from fakeshop.webhooks.http_client import send_over_http
 from tests import factories
+from tests.support.browser import note_console
 from tests.support.connected_shop import open_connected_shop
 from tests.support.connecting import send_code
 from tests.support.pages import EMAIL, PASSWORD, add_owner
@@ -172,7 +173,7 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     messages: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
+    note_console(page, messages)
     sign_in(page, address)
 
     for path in (

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from tests.factories import balance_of, deliver, give, order, put_package, put_user, spend
+from tests.support.browser import note_console
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 from tests.support.shared_app import SharedApp, open_shared_app
 
@@ -54,7 +55,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iter
     context = browser.new_context(java_script_enabled=request.param, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(15_000)
     page, messages = context.new_page(), list[str]()
-    page.on("console", lambda message: messages.append(message.text) if "409" not in message.text else None)
+    note_console(page, messages, expected="409")
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(f"{address}/admin/shop/credits")
     sign_in(page)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.factories import give, put_user, spend
+from tests.support.browser import note_console
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -24,7 +25,7 @@ def test_users_are_found_and_the_shortcode_is_written(app, shop, address, browse
     context.set_default_timeout(15_000)
     page = context.new_page()
     messages: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
+    note_console(page, messages)
     page.goto(f"{address}/admin")
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.factories import balance_of, deliver, give, line, order, put_package, put_user, spend
+from tests.support.browser import note_console
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -78,7 +79,7 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
     context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     messages: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
+    note_console(page, messages)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/admin")

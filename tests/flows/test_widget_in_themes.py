@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import deliver, line, order, put_package, put_user, spend
+from tests.support.browser import note_console
 from tests.support.host_pages import APPEARANCE, HAS_SHADOW, INSERT, PLAIN, THEMES, host_page, visit
 from tests.support.shared_app import SharedApp, open_shared_app
 
@@ -103,7 +104,7 @@ def test_card_follows_the_page_and_not_the_system(shared: SharedApp, browser: Br
 
 def test_strict_policy_of_the_page_allows_the_style_by_nonce_or_as_a_link(shared: SharedApp, page: Page) -> None:
     errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text))
+    note_console(page, errors)
     css = shared.shop.client.get("/widget/style.css")
     assert css.content_type == "text/css; charset=utf-8"
     assert css.headers["Cross-Origin-Resource-Policy"] == "cross-origin"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.missing import require
 
@@ -54,3 +54,17 @@ def open_browser() -> Iterator[Browser]:
                 yield browser
             finally:
                 browser.close()
+
+
+def note_console(page: Page, messages: list[str], *, expected: str = "") -> None:
+    """Append what the page writes to the console from now on, except messages that contain `expected`.
+
+    A test types sooner than a person does: a field that asks for the focus after that is no fault.
+    """
+
+    def note(message: ConsoleMessage) -> None:
+        is_expected = bool(expected) and expected in message.text
+        if not is_expected and not message.text.startswith("Autofocus processing was blocked"):
+            messages.append(message.text)
+
+    page.on("console", note)
