@@ -109,6 +109,7 @@ def answer_by_keyboard(connected_shop, page):
     mug.fill("0")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("no tokens moved")
+    expect(page.get_by_role("textbox", name="Old pack 2 sold")).to_be_focused()
     page.keyboard.type("7,000")
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Save")
