@@ -112,7 +112,7 @@ OPERATIONS = (
     _page("credits", "credits"),
     *(_page(f"credits, {each.value.replace('_', ' ')}", f"credits?filter={each}") for each in Filter),
     _page("credits, a role of few users", f"credits?role={console_rows.RARE_ROLE}"),
-    _page("credits, a role of no user", "credits?role=nobody"),
+    _page("credits, a role without users", "credits?role=unused"),
     _page("deliveries", "deliveries"),
     *(_page(f"deliveries, {state}", f"deliveries?state={state}") for state in ("received", "held", "rejected")),
     _page("deliveries of an order", "deliveries?order=77"),
