@@ -180,6 +180,23 @@ def test_kept_groups_are_those_of_the_history(history, rolled, database):
     assert sum(item["tokens"] for item in by_source) > 2_000, "the kept figures are read"
 
 
+def test_use_of_two_sites_in_one_group_is_added_up(rolled, database, clock):
+    shop, old = rolled, {"by": "source", "from": "2026-10-01", "to": "2026-10-31"}
+    key = bearer(link(shop, name="Second")["access_key"])
+    clock.move_to(NOW - timedelta(days=40))
+    spend(shop, 2, 100, source="both")
+    body = {"module": "chat", "tokens": 30, "source": "both"}
+    made = shop.client.post("/v1/spends", json=body, headers=key | {"Idempotency-Key": "second"})
+    assert made.status_code == 201, made.text
+    clock.move_to(NOW + timedelta(minutes=1))
+    with database.transaction() as connection:
+        connection.exec_driver_sql("delete from rollups where name = 'groups'")
+
+    roll_up_groups(database)
+
+    assert {item["source"]: item["tokens"] for item in items(shop, **old)}["both"] == 130
+
+
 def test_refund_of_an_old_spend_is_in_the_groups_after_the_next_run(rolled, database, clock):
     shop = rolled
     clock.move_to(NOW - timedelta(days=40))
